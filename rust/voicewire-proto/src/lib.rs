@@ -1,1 +1,29 @@
-//! placeholder
+//! Realtime voice protocols without sockets, clocks, tasks or Python.
+//!
+//! A [`Protocol`] turns messages into events and commands into messages; time is an argument. What differs between the
+//! services that speak the same protocol is data (see [`openai::Dialect`]).
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod config;
+pub mod endpoint;
+pub mod error;
+pub mod event;
+pub mod message;
+pub mod openai;
+pub mod protocol;
+pub mod scan;
+pub mod secret;
+pub mod uplink;
+pub mod usage;
+
+pub use command::{Command, CommandId, ReceiptId};
+pub use config::SessionConfig;
+pub use endpoint::{Endpoint, EndpointOptions};
+pub use error::{Error, Malformed, ServerError};
+pub use event::{Body, Event, Kind, TurnStatus};
+pub use message::{Message, Text};
+pub use protocol::{Outcome, Protocol, Settled, Transmit};
+pub use secret::Secrets;
+pub use uplink::AudioEncoder;
+pub use usage::Usage;

@@ -1,3 +1,43 @@
-//! The Python boundary: the only crate that names pyo3 and numpy.
+//! The Python boundary: the only crate that names pyo3 and numpy. Extension module `voicewire._voicewire`.
+//!
+//! Events go out of it by ownership, audio comes in by borrow; Rust threads run no user code and make no Python objects.
+#![forbid(unsafe_code)]
+
+mod audio;
+mod dispatch;
+mod endpoint;
+mod errors;
+mod event;
+mod event_classes;
+mod hub;
+mod iterator;
+mod samples;
+mod session;
+mod simulator;
+
+/// Rust core of voicewire; use the names of the package `voicewire`.
 #[pyo3::pymodule]
-mod _voicewire {}
+mod _voicewire {
+    #[pymodule_export]
+    use crate::audio::{
+        base64_decode, base64_encode, configure, float_to_pcm16, pcm16_to_float, read_wav, PyResampler,
+    };
+    #[pymodule_export]
+    use crate::endpoint::{canonical_name, check_endpoint};
+    #[pymodule_export]
+    use crate::event::PyEvent;
+    #[pymodule_export]
+    use crate::event_classes::{
+        AudioDelta, Closed, ConfigMismatch, ErrorEvent, InputCommitted, InputTranscript, Interrupted, Open, RateLimits,
+        Reconnected, Reconnecting, ResponseStarted, ServerEvent, SessionExpiring, SpeechStarted, SpeechStopped,
+        TextDelta, ThoughtDelta, ToolCall, ToolCallCancelled, TranscriptDelta, TurnComplete, UsageReported,
+    };
+    #[pymodule_export]
+    use crate::hub::PyHub;
+    #[pymodule_export]
+    use crate::iterator::{EventIterator, NextEvent};
+    #[pymodule_export]
+    use crate::session::PySession;
+    #[pymodule_export]
+    use crate::simulator::SimulatorServer;
+}

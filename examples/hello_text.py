@@ -1,0 +1,28 @@
+"""Send a text, print the reply as it arrives. Runs without a key on the built-in simulator."""
+
+import argparse
+import asyncio
+
+import voicewire as vw
+
+
+async def main() -> None:
+    """Run the example."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime"')
+    parser.add_argument("text", nargs="?", default="Tell me a joke.")
+    options = parser.parse_args()
+    async with vw.RealtimeClient(options.model, instructions="Be brief.") as client:
+        client.send_text(options.text)
+        async for event in client:
+            match event:
+                case vw.TranscriptDelta(text=text) | vw.TextDelta(text=text):
+                    print(text, end="", flush=True)
+                case vw.ErrorEvent(error=error):
+                    raise error
+                case vw.TurnComplete(final=True):
+                    break
+    print()
+
+
+asyncio.run(main())

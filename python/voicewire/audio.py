@@ -1,0 +1,71 @@
+"""Samples outside a session: resampling, base64, float and PCM16, WAV files.
+
+Samples are mono int16. What ``send_audio`` takes is taken here as well.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from voicewire import _voicewire
+from voicewire._voicewire import (
+    Resampler,
+    base64_decode,
+    base64_encode,
+    float_to_pcm16,
+    pcm16_to_float,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples: TypeAlias = NDArray[np.int16]
+
+__all__ = [
+    "Resampler",
+    "base64_decode",
+    "base64_encode",
+    "float_to_pcm16",
+    "pcm16_to_float",
+    "read_wav",
+    "write_wav",
+]
+
+
+def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
+    """Read a WAV file of any rate, 16-bit or float; several channels are mixed to one.
+
+    Returns:
+        The samples and their rate in Hz.
+
+    Raises:
+        ValueError: The file is no WAV, or of a kind that is not supported.
+        OSError: The file cannot be read.
+    """
+    return _voicewire.read_wav(Path(path).read_bytes())
+
+
+def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> None:
+    """Write mono int16 samples as a WAV file; the array is 1-D int16, as this package delivers it.
+
+    Raises:
+        ValueError: The array is not 1-D int16, or the rate is not positive.
+        OSError: The file cannot be written.
+    """
+    import wave
+
+    import numpy as np
+
+    array = np.asarray(samples)
+    if array.ndim != 1 or array.dtype.kind != "i" or array.dtype.itemsize != 2:
+        raise ValueError(f"samples are not 1-D int16: {array.ndim}-D {array.dtype}")
+    if sample_rate <= 0:
+        raise ValueError(f"sample_rate is not positive: {sample_rate}")
+    with wave.open(os.fspath(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(array.astype("<i2", copy=False).tobytes())

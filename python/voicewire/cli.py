@@ -1,0 +1,123 @@
+"""The command ``voicewire``: its arguments, exit codes and the one line that tells what went wrong.
+
+Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 130 interrupted. Commands are imported when they run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from voicewire.exceptions import ConfigError, VoicewireError
+
+__all__ = ["BadInput", "main"]
+
+
+class BadInput(Exception):
+    """What the user gave cannot be used; the message is shown as it is, the exit code is 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output is gone; Python's own flush at exit must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (BadInput, ConfigError) as error:
+        return _complain(error, 2)
+    except (VoicewireError, OSError) as error:
+        return _complain(error, 1)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "demo":
+        from voicewire import demo
+
+        return demo.run(options)
+    from voicewire import serve
+
+    return serve.run(options)
+
+
+def _complain(error: Exception, code: int) -> int:
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"voicewire: {text}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="voicewire", description="Talk to realtime voice models.", allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_sim(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; package metadata is read only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"voicewire {version('voicewire')}")
+        parser.exit()
+
+
+def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="ask a spoken question, hear the answer",
+        description="Stream a WAV to a model at real-time pace and write its spoken reply. "
+        "Uses the built-in simulator unless --model or --url is given: no key, no cost.",
+    )
+    demo.add_argument("--input", metavar="FILE", help="WAV to send; a short question by default")
+    demo.add_argument("--output", metavar="FILE", default="reply.wav", help="WAV to write (%(default)s)")
+    demo.add_argument("--model", help='such as "openai/gpt-realtime" ("sim/demo")')
+    demo.add_argument("--url", help="address of a compatible server or relay")
+    demo.add_argument("--api-key", metavar="KEY", help="key; by default the provider's environment variable")
+    demo.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:
+    sim = commands.add_parser(
+        "sim",
+        help="run the simulator",
+        description="Run a local realtime voice server until interrupted.",
+    )
+    sim.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    sim.add_argument("--port", type=int, default=8765, help="port to listen on; 0 picks one (%(default)s)")
+    sim.add_argument(
+        "--beta",
+        choices=("refuse", "allow"),
+        default="refuse",
+        help="clients with the beta header (%(default)s)",
+    )
+    sim.add_argument("--api-key", metavar="KEY", help="accept this key only; by default any")
+    sim.add_argument("--seed", type=int, default=0, help="seed of ids and noise (%(default)s)")
+    sim.add_argument("--latency-ms", type=int, default=0, help="delay before every event (%(default)s)")
+    sim.add_argument(
+        "--pace",
+        type=float,
+        default=12.0,
+        help="speed of audio in times of real time; 0: no wait (%(default)s)",
+    )
+    sim.add_argument("--delta-ms", type=int, default=250, help="audio in one delta (%(default)s)")
+    sim.add_argument("--script", metavar="FILE", help="TOML or JSON with rules of what to answer")
+    sim.add_argument("--json", action="store_true", help="print the addresses as one JSON object")

@@ -1,0 +1,575 @@
+"""The client of a realtime session: commands out, events in; the work is done in the core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from voicewire import parse
+from voicewire._voicewire import Session
+from voicewire.config import SessionConfig
+from voicewire.destination import Destination, TokenProvider
+from voicewire.events import ErrorEvent, Event, UsageReported
+from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, VoicewireError
+from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
+from voicewire.hub import hub_of
+from voicewire.policy import Limits, Timeouts
+from voicewire.realtime import Realtime
+from voicewire.receipt import Receipt
+from voicewire.turns import Reply, answer, stream_file
+from voicewire.usage import Usage
+
+if TYPE_CHECKING:
+    from voicewire.simulator import Simulator
+
+__all__ = ["RealtimeClient", "State"]
+
+State = Literal["idle", "connecting", "open", "closing", "closed"]
+H = TypeVar("H", bound=Handler)
+log = logging.getLogger("voicewire")
+
+
+class RealtimeClient:
+    """A session with a realtime voice model.
+
+    Every command acts when it is called and returns a ``Receipt``: await it for the server's answer (or its error as
+    an exception), or ignore it and a refusal arrives as an ``ErrorEvent``. Commands given before ``connect`` are kept
+    and sent once the session is ready. Commands may be called from any thread; handlers and iterators belong to the
+    event loop of ``connect``.
+
+    Args:
+        model: "openai/…" or "sim/…" (the built-in simulator, no account), or bare with ``provider`` or ``url``.
+        provider: "openai" or "sim", where the model does not say.
+        api_key: Key; else OPENAI_API_KEY, which goes to OpenAI's own host and this machine only.
+        url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets ``/realtime`` appended.
+        dialect: "ga", OpenAI's protocol since 2025.
+        token_provider: Called at every connect for a key; may be async.
+        headers: Further headers of the handshake.
+        subprotocol_auth: Send the key as a WebSocket subprotocol instead of a header.
+        limits: What may wait where.
+        timeouts: How long to wait for what.
+        ca: PEM path or text, trusted beside the system's roots.
+        client_cert: PEM paths of a certificate chain and its key.
+        allow_insecure: Whether a key may go over ws:// to another machine.
+        name: Shown in repr and logs.
+        config: Session options as a ``SessionConfig`` or dict.
+        session_options: The same as keywords: instructions, voice, turn_detection, …
+
+    Raises:
+        ConfigError: An option is unknown or wrong; it names the option and the choices.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        provider: str | None = None,
+        api_key: str | None = None,
+        url: str | None = None,
+        dialect: str | None = None,
+        token_provider: TokenProvider | None = None,
+        headers: Mapping[str, str] | None = None,
+        subprotocol_auth: bool = False,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        client_cert: tuple[str, str] | None = None,
+        allow_insecure: bool = False,
+        name: str | None = None,
+        config: SessionConfig | Mapping[str, Any] | None = None,
+        **session_options: Any,
+    ) -> None:
+        self._config = SessionConfig.from_options(config, **session_options)
+        self._destination = Destination.of(
+            model,
+            provider=provider,
+            url=url,
+            dialect=dialect,
+            api_key=api_key,
+            token_provider=token_provider,
+            headers=headers,
+            subprotocol_auth=subprotocol_auth,
+            allow_insecure=allow_insecure,
+            ca=ca,
+            client_cert=client_cert,
+        )
+        self._timeouts = timeouts or Timeouts()
+        self._name = name
+        self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()))
+        self._realtime = Realtime(self)
+        self._registered: list[tuple[tuple[str, ...], Handler, list[int]]] = []
+        self._receipts: dict[int, Receipt] = {}
+        self._early: dict[int, tuple[Any, BaseException | None]] = {}
+        self._lock = threading.Lock()
+        self._opening: asyncio.Future[None] | None = None
+        self._is_preparing = False
+        self._closing: Receipt | None = None
+        self._waits: set[asyncio.Future[Any]] = set()
+        self._usage = Usage()
+        self._session_id: str | None = None
+        self._simulator: Simulator | None = None
+        self._wakes: Callable[[], int] = int
+        _clients.add(self)
+
+    # Lifecycle
+
+    async def connect(
+        self,
+        api_key: str | None = None,
+        config: SessionConfig | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Open the session and return the client once it is ready; options are merged into those of the client.
+
+        Raises:
+            VoicewireError: The client is connecting or open already.
+            ConfigError: No key, or an option is wrong.
+            AuthenticationError: The server refused the key.
+            ConnectTimeout: Not ready within ``Timeouts.connect`` seconds.
+            ConnectError: The connection did not come about; ``kind`` tells where it failed.
+            ConnectionClosed: ``disconnect`` was called meanwhile.
+        """
+        if self.state not in ("idle", "closed"):
+            raise VoicewireError(f"session is {self.state}: it cannot be connected again before it is closed")
+        self._config = SessionConfig.from_options(
+            {**self._config.to_dict(), **SessionConfig.from_options(config, **options).to_dict()}
+        )
+        self._is_preparing = True
+        try:
+            key = await self._destination.key(api_key)
+            await self._start(key)
+        finally:
+            self._is_preparing = False
+        return self
+
+    def disconnect(self) -> Receipt:
+        """Close the session: what was sent before still goes out. Any state, idempotent, from any thread.
+
+        Returns:
+            A receipt that resolves with None once the socket is closed, within ``Timeouts.close`` seconds.
+        """
+        with self._lock:
+            receipt = self._closing = self._closing or Receipt()
+        self._abandon(self._session.close())
+        if self._session.state == "closed":
+            self._gone(ConnectionClosed(None, "disconnected"))
+        return receipt
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+
+    @property
+    def state(self) -> State:
+        """ "idle", "connecting", "open", "closing" or "closed"."""
+        state = self._session.state
+        return "connecting" if self._is_preparing and state in ("idle", "closed") else state
+
+    def get_state(self) -> State:
+        """The same as ``state``."""
+        return self.state
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session is open."""
+        return self.state == "open"
+
+    def is_connected(self) -> bool:
+        """The same as ``connected``."""
+        return self.connected
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider."""
+        return self._destination.provider
+
+    @property
+    def model(self) -> str:
+        """Name of the model, without the provider."""
+        return self._destination.model
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's id of the session, or None before the first one."""
+        return self._session_id
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all responses so far."""
+        return self._usage
+
+    @property
+    def realtime(self) -> Realtime:
+        """The raw wire: ``realtime.send(type, payload)`` and ``realtime.on("server.response.done", …)``."""
+        return self._realtime
+
+    def stats(self) -> dict[str, float]:
+        """Counters: bytes, messages and events of both directions, waiting bytes, dropped audio, pings, latencies."""
+        counts = self._session.stats()
+        rate = counts.pop("audio_in_rate") or 1
+        stats: dict[str, float] = {name: value for name, value in counts.items() if not name.endswith("_us")}
+        stats.update(
+            {f"{name[:-3]}_ms": value / 1000 for name, value in counts.items() if name.endswith("_us")}
+        )
+        stats["audio_in_dropped_ms"] = 1000 * stats.pop("audio_in_dropped") / rate
+        stats["audio_out_dropped_ms"] = 1000 * stats.pop("audio_out_dropped") / rate
+        return {**stats, "wakes": self._wakes(), "reconnects": 0}
+
+    async def ping(self, timeout: float | None = None) -> bool:
+        """Whether the server answers a WebSocket ping within ``timeout`` seconds (default: ``Timeouts.ack``)."""
+        try:
+            receipt = self._receipt(lambda: (self._session.ping(), None))
+            async with asyncio.timeout(self._timeouts.ack if timeout is None else timeout):
+                await receipt
+        except (TimeoutError, ConnectionClosed):
+            return False
+        return True
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that was sent is written to the socket.
+
+        Raises:
+            TimeoutError: It took longer than ``timeout`` seconds.
+            ConnectionClosed: The session ended first.
+        """
+        receipt = self._receipt(lambda: (self._session.flush(), None))
+        async with asyncio.timeout(timeout):
+            await receipt
+
+    # Events
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Iterate over all events of the session, from ``connect`` to ``Closed``; it does not end with a turn.
+
+        Raises:
+            ConnectionClosed: ``connect`` was never called.
+        """
+        iterator = self._session.main_iterator()
+        if iterator is None:
+            raise ConnectionClosed(None, "session is idle: call connect() first")
+        return iterator
+
+    def events(self, *classes: EventKey) -> AsyncIterator[Event]:
+        """Iterate over the events of these classes, independently of other iterators, from this call on."""
+        return self._session.iterator(kinds_of(*classes))
+
+    @overload
+    def on(self, event: EventKey) -> Callable[[H], H]: ...
+
+    @overload
+    def on(self, event: EventKey, handler: Handler) -> Callable[[], None]: ...
+
+    def on(self, event: EventKey, handler: Handler | None = None) -> Callable[..., Any]:
+        """Call a handler, sync or async, with each event of a class or name.
+
+        Args:
+            event: An event class, a neutral name ("audio"), a wire name ("response.done", GA or beta), "*" or
+                "server.*" for every wire event, "client.*" or "client.<type>" for what we send.
+            handler: Takes the event. Left out, ``on`` is a decorator.
+
+        Returns:
+            A function that takes the handler out again.
+
+        Raises:
+            ConfigError: The event is neither a string nor an event class.
+            TypeError: The handler cannot be called.
+        """
+        keys = keys_of(event)
+        if handler is None:
+            return lambda decorated: self.on(event, decorated) and decorated
+        if not callable(handler):
+            raise TypeError(f"handler cannot be called: {handler!r}")
+        call = Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
+        entry = (keys, handler, [self._session.add_handler(key, call) for key in keys])
+        self._registered.append(entry)
+        return lambda: self._remove(entry)
+
+    def once(self, event: EventKey, handler: Handler | None = None) -> Callable[..., Any]:
+        """Call a handler with the next such event only; otherwise as ``on``."""
+        if handler is None:
+            return lambda decorated: self.once(event, decorated) and decorated
+        if not callable(handler):
+            raise TypeError(f"handler cannot be called: {handler!r}")
+        call = Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
+
+        def first(seen: Event) -> None:
+            unsubscribe()
+            call(seen)
+
+        keys = keys_of(event)
+        entry = (keys, handler, [self._session.add_handler(key, first) for key in keys])
+        self._registered.append(entry)
+
+        def unsubscribe() -> None:
+            self._remove(entry)
+
+        return unsubscribe
+
+    def off(self, event: EventKey, handler: Handler | None = None) -> None:
+        """Take a handler out, or all handlers of the event."""
+        keys = keys_of(event)
+        for entry in list(self._registered):
+            if entry[0] == keys and handler in (None, entry[1]):
+                self._remove(entry)
+
+    async def wait_for(
+        self, event: EventKey, timeout: float | None = None, *, predicate: Callable[[Any], bool] | None = None
+    ) -> Any:
+        """Wait for the next event of a class or name, and return it; events before the call do not count.
+
+        Raises:
+            TimeoutError: It did not come within ``timeout`` seconds.
+            ConnectionClosed: The session is or was closed.
+        """
+        if self.state == "closed":
+            raise ConnectionClosed(None, "session is closed")
+        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def seen(candidate: Event) -> None:
+            if not found.done() and (predicate is None or predicate(candidate)):
+                found.set_result(candidate)
+
+        unsubscribe = self.on(event, seen)
+        self._waits.add(found)
+        try:
+            async with asyncio.timeout(timeout):
+                return await found
+        finally:
+            self._waits.discard(found)
+            unsubscribe()
+
+    # Commands
+
+    def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
+        """Send audio of the user: the hot path, which returns at once and makes no receipt.
+
+        While connecting, up to ``Limits.input_ring_ms`` are kept and sent once the session is ready.
+
+        Args:
+            samples: 1-D int16 or float32 (−1…1) array, or bytes-like int16 little-endian.
+            sample_rate: Hz, 4,000 to 192,000; None means the session's rate, 24,000. Others are resampled.
+
+        Raises:
+            TypeError: ``samples`` is something else.
+            ValueError: More than one dimension, an odd byte count, NaN, or a rate out of range.
+            BackpressureError: The outbox is full; nothing was taken.
+            ConnectionClosed: The session is idle, closing or closed.
+        """
+        self._session.send_audio(samples, sample_rate)
+
+    append_input_audio = send_audio
+
+    def commit_audio(self) -> Receipt:
+        """Make a turn of the audio sent so far (manual turns)."""
+        return self._command("commit_audio")
+
+    def clear_audio(self) -> Receipt:
+        """Forget the audio sent since the last turn."""
+        return self._command("clear_audio")
+
+    def send_text(self, text: str, *, respond: bool = True) -> Receipt:
+        """Add a text of the user to the conversation and, unless ``respond`` is False, ask for an answer."""
+        return self._command("send_text", {"text": parse.text("text", text), "respond": bool(respond)})
+
+    def create_response(self, **overrides: Any) -> Receipt:
+        """Ask for a response; overrides are session options or fields of ``response.create`` for this one."""
+        return self._command("create_response", overrides)
+
+    def cancel_response(self, item_id: str | None = None, sample_count: int | None = None) -> Receipt:
+        """Stop the response in progress; audio of it that still comes is dropped.
+
+        Args:
+            item_id: The item to cut where the listener stopped hearing it.
+            sample_count: Samples of it that were heard, at the rate of ``AudioDelta.sample_rate``.
+
+        Returns:
+            A receipt that resolves with the cancelled ``response.done``, or None where nothing was in progress.
+        """
+        payload: dict[str, Any] = {}
+        if item_id is not None and sample_count is not None:
+            payload = {
+                "item_id": parse.text("item_id", item_id),
+                "audio_end_ms": int(sample_count) * 1000 // 24_000,
+            }
+        return self._command("cancel_response", payload if payload.get("audio_end_ms") else {})
+
+    def update_session(self, **changes: Any) -> Receipt:
+        """Change options of the session, in neutral words; the rest stays as it is.
+
+        Raises:
+            ConfigError: An option is unknown or wrong.
+        """
+        return self._command("update_session", SessionConfig.from_options(**changes).to_dict())
+
+    update_config = update_session
+
+    async def ask(self, text: str, *, timeout: float | None = None) -> Reply:
+        """Send a text and collect the whole answer.
+
+        Raises:
+            CommandRejected: The server refused the text.
+            VoicewireError: The response failed.
+            TimeoutError: It took longer than ``timeout`` seconds.
+            ConnectionClosed: The session ended first.
+        """
+        async with asyncio.timeout(timeout):
+            return await answer(self, text)
+
+    async def send_file(self, path: str | os.PathLike[str]) -> None:
+        """Stream a WAV file in chunks of 20 ms at real-time pace.
+
+        Raises:
+            ValueError: The file is no WAV.
+            OSError: The file cannot be read.
+        """
+        await stream_file(self, path)
+
+    # What the core tells
+
+    def _connected(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_result(None)
+
+    def _connect_failed(self, error: Exception) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_exception(error)
+
+    def _ended(self, abandoned: list[int]) -> None:
+        self._abandon(abandoned)
+        self._gone(ConnectionClosed(None, "session is closed"))
+
+    def _settled(self, number: int, value: Any, error: Exception | None) -> None:
+        with self._lock:
+            receipt = self._receipts.pop(number, None)
+            if receipt is None:
+                # The calling thread has not made the receipt yet.
+                self._early[number] = (value, error)
+                return
+        receipt._settle(value, error)
+
+    def _used(self, event: UsageReported) -> None:
+        self._usage += event.usage
+
+    def _handler_failed(self, handler: Handler, event: Event, error: Exception) -> None:
+        handler = getattr(handler, "_handler", handler)
+        log.error("handler raised: %r on %s", handler, event.type, exc_info=error)
+        if not isinstance(event, ErrorEvent):
+            self._session.report(HandlerError(handler, event, error), False)
+
+    # Inner workings
+
+    async def _start(self, key: str | None) -> None:
+        loop = asyncio.get_running_loop()
+        hub = hub_of(loop)
+        endpoint = self._destination.endpoint(key, self._simulator_url())
+        options = {**endpoint, "timeouts": self._timeouts.to_dict()}
+        self._opening, self._closing = loop.create_future(), None
+        self._wakes = lambda: hub.wakes
+        self._session.connect(hub, json.dumps(options), json.dumps(self._config.to_dict()))
+        try:
+            await self._opening
+        except asyncio.CancelledError:
+            self.disconnect()
+            raise
+        finally:
+            self._opening = None
+
+    def _simulator_url(self) -> str | None:
+        if self._destination.provider != "sim" or self._destination.url is not None:
+            return None
+        if self._simulator is None:
+            from voicewire.builtin import builtin_simulator
+
+            self._simulator = builtin_simulator()
+        return self._simulator.url
+
+    def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
+        text = parse.json_text("payload", payload or {})
+        return self._receipt(lambda: self._session.command(kind, text))
+
+    def _receipt(self, send: Callable[[], tuple[int, str | None]]) -> Receipt:
+        with self._lock:
+            number, event_id = send()
+            receipt = Receipt(event_id)
+            early = self._early.pop(number, None)
+            if early is None:
+                self._receipts[number] = receipt
+        if early is not None:
+            receipt._settle(*early)
+        return receipt
+
+    def _abandon(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._settled(number, None, ConnectionClosed(None, "session closed before the command was sent"))
+
+    def _gone(self, error: ConnectionClosed) -> None:
+        with self._lock:
+            receipts, self._receipts = list(self._receipts.values()), {}
+            closing, self._closing = self._closing, None
+            self._early.clear()
+        for receipt in receipts:
+            receipt._settle(None, error)
+        for waiting in list(self._waits):
+            if not waiting.done():
+                waiting.get_loop().call_soon_threadsafe(_fail, waiting, error)
+        if closing is not None:
+            closing._settle()
+
+    def _remove(self, entry: tuple[tuple[str, ...], Handler, list[int]]) -> None:
+        for token in entry[2]:
+            self._session.remove_handler(token)
+        if entry in self._registered:
+            self._registered.remove(entry)
+
+    def __repr__(self) -> str:
+        name = f" {self._name}" if self._name else ""
+        return f"<RealtimeClient{name} {self.provider}/{self.model} {self.state}>"
+
+    def __del__(self) -> None:
+        session = getattr(self, "_session", None)
+        if session is not None and session.state in ("connecting", "open"):
+            warnings.warn(f"unclosed client: {self!r}", ResourceWarning, source=self)
+            session.close()
+
+
+def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+
+
+class _ForkedSession:
+    """Stands for a session that belongs to the parent process."""
+
+    state: State = "closed"
+
+    def close(self) -> list[int]:
+        return []
+
+    def __getattr__(self, name: str) -> Any:
+        raise ForkedError("client was made before a fork and belongs to the parent process")
+
+
+def _forsake() -> None:
+    """In a forked child: the sockets and threads of these clients are the parent's."""
+    for client in list(_clients):
+        # Kept alive, so that dropping it does not touch what the two processes share.
+        _forsaken.append(client._session)
+        client._session = _ForkedSession()  # type: ignore[assignment]
+
+
+_clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()
+_forsaken: list[Session] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forsake)

@@ -1,0 +1,289 @@
+"""The other side in a box: a local realtime voice server to try and test against, without a key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from voicewire import parse
+from voicewire.exceptions import ConfigError, VoicewireError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from voicewire._voicewire import SimulatorServer
+
+__all__ = ["Simulator"]
+
+Rules: TypeAlias = Sequence[dict[str, Any]] | str | os.PathLike[str]
+
+
+class Simulator:
+    """A real WebSocket server on this machine that speaks the provider's protocol.
+
+    It starts on entering ``with`` or ``async with`` (or by ``start``), and stops on leaving::
+
+        with vw.Simulator(script=[{"say": "Hello."}]) as simulator:
+            client = vw.RealtimeClient("openai/gpt-realtime", url=simulator.url)
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 picks one.
+        beta: What happens to clients that send the beta header: "refuse" or "allow".
+        api_key: The one key that is accepted; None accepts any.
+        refusal: How a wrong key or model is refused: "http" (401, 404) or "event" (error event and close).
+        models: Models that exist; None accepts any.
+        seed: Seed of ids and noise: equal seeds give equal sessions.
+        latency_ms: Delay before every event.
+        pace: Speed at which audio is sent, in times of real time; services send at about 12. 0 does not wait.
+        delta_ms: Audio in one delta.
+        stragglers: Deltas that still arrive after a cancellation.
+        script: Rules of what to answer: a list of dicts, or the path of a TOML or JSON file.
+        faults: Faults to inject: a list of dicts, or the path of a TOML or JSON file.
+
+    Raises:
+        ConfigError: An option is wrong; what is wrong inside a rule is told when the simulator starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        beta: Literal["refuse", "allow"] = "refuse",
+        api_key: str | None = None,
+        refusal: Literal["http", "event"] = "http",
+        models: Sequence[str] | None = None,
+        seed: int = 0,
+        latency_ms: int = 0,
+        pace: float = 12.0,
+        delta_ms: int = 250,
+        stragglers: int = 3,
+        script: Rules | None = None,
+        faults: Rules | None = None,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "host": parse.text("host", host),
+            "port": parse.integer("port", port, 0, 65_535),
+            "beta": parse.choice("beta", beta, ("refuse", "allow")),
+            "api_key": None if api_key is None else parse.text("api_key", api_key),
+            "refusal": parse.choice("refusal", refusal, ("http", "event")),
+            "models": None if models is None else [parse.text("models", model) for model in models],
+            "seed": parse.integer("seed", seed, 0, 2**63 - 1),
+            "latency_ms": parse.integer("latency_ms", latency_ms, 0, 60_000),
+            "pace": parse.number("pace", pace),
+            "delta_ms": parse.integer("delta_ms", delta_ms, 1, 10_000),
+            "stragglers": parse.integer("stragglers", stragglers, 0, 1_000),
+        }
+        self._script = _read_rules("script", "rules", script)
+        self._faults = _read_rules("faults", "faults", faults)
+        self._server: SimulatorServer | None = None
+        self._ledger = _Ledger()
+        self._cpu_s = 0.0
+        self._connections: list[dict[str, Any]] = []
+
+    def start(self) -> Self:
+        """Begin to listen; returns the simulator.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        from voicewire import _voicewire
+
+        if self._server is not None:
+            raise VoicewireError(f"simulator already started: {self.url}")
+        options = {**self._options, "script": self._script, "faults": self._faults}
+        self._server = _voicewire.SimulatorServer(json.dumps(options))
+        self._ledger = _Ledger()
+        return self
+
+    def stop(self) -> None:
+        """Close all connections and stop to listen. What was received can still be read. Idempotent."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._ledger.catch_up(server)
+        self._connections = [json.loads(text) for text in server.connections()]
+        self._cpu_s = server.cpu_s()
+        server.stop()
+
+    def assert_sent(self, type: str, **fields: Any) -> dict[str, Any]:
+        """Return the first client event of this type whose fields fit; dicts need only contain what is asked.
+
+        Raises:
+            AssertionError: No such event arrived so far; it tells what did.
+        """
+        if (found := _first(self.received, type, fields)) is not None:
+            return found
+        raise AssertionError(_missing(self.received, type, fields))
+
+    async def wait_for(self, type: str, timeout: float = 5.0, **fields: Any) -> dict[str, Any]:
+        """Wait until a client event of this type arrived, and return it; one that came earlier counts.
+
+        Raises:
+            TimeoutError: It did not come within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (found := _first(self.received, type, fields)) is None:
+            known = self._ledger.count
+            await asyncio.to_thread(self._wait_received, known, deadline, type, fields)
+        return found
+
+    def wait_for_sync(self, type: str, timeout: float = 5.0, **fields: Any) -> dict[str, Any]:
+        """Wait as ``wait_for`` does, and block meanwhile."""
+        deadline = time.monotonic() + timeout
+        while (found := _first(self.received, type, fields)) is None:
+            self._wait_received(self._ledger.count, deadline, type, fields)
+        return found
+
+    @property
+    def url(self) -> str:
+        """WebSocket base address; it ends in ``/v1``."""
+        return self._running().url()
+
+    @property
+    def http_url(self) -> str:
+        """HTTP base address; it ends in ``/v1``."""
+        return self._running().http_url()
+
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        """All client events so far, of all connections, in order."""
+        return self._ledger.catch_up(self._server)
+
+    @property
+    def connections(self) -> list[dict[str, Any]]:
+        """All connections so far: path, headers (secrets masked) and received events of each."""
+        if self._server is None:
+            return self._connections
+        return [json.loads(text) for text in self._server.connections()]
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds that the simulator's own threads used."""
+        return self._cpu_s if self._server is None else self._server.cpu_s()
+
+    @property
+    def script(self) -> list[dict[str, Any]]:
+        """Rules of what to answer; may be set while it runs, and holds from the next turn on."""
+        return self._script
+
+    @script.setter
+    def script(self, rules: Rules | None) -> None:
+        script = _read_rules("script", "rules", rules)
+        if self._server is not None:
+            self._server.set_script(json.dumps(script))
+        self._script = script
+
+    @property
+    def faults(self) -> list[dict[str, Any]]:
+        """Faults to inject; may be set while it runs."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, rules: Rules | None) -> None:
+        faults = _read_rules("faults", "faults", rules)
+        if self._server is not None:
+            self._server.set_faults(json.dumps(faults))
+        self._faults = faults
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def __repr__(self) -> str:
+        return f"<Simulator {self.url if self._server is not None else 'stopped'}>"
+
+    def _running(self) -> SimulatorServer:
+        if self._server is None:
+            raise VoicewireError("simulator is not running")
+        return self._server
+
+    def _wait_received(self, known: int, deadline: float, type: str, fields: dict[str, Any]) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0 or self._server is None:
+            raise TimeoutError(_missing(self.received, type, fields))
+        # In slices: a waiting task that is cancelled leaves its thread for one slice at most.
+        self._server.wait_received(known, min(left, _SLICE_S))
+
+
+class _Ledger:
+    """Client events, parsed once each."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def catch_up(self, server: SimulatorServer | None) -> list[dict[str, Any]]:
+        with self._lock:
+            if server is not None:
+                self._events += map(json.loads, server.received(len(self._events)))
+            return list(self._events)
+
+    @property
+    def count(self) -> int:
+        return len(self._events)
+
+
+def _read_rules(field: str, key: str, rules: Rules | None) -> list[dict[str, Any]]:
+    if rules is None:
+        return []
+    if isinstance(rules, (str, os.PathLike)):
+        rules = _read_file(field, key, Path(rules))
+    if not isinstance(rules, (list, tuple)) or not all(isinstance(rule, dict) for rule in rules):
+        raise ConfigError(f"{field} is no list of dicts", field=field, value=rules)
+    return list(rules)
+
+
+def _read_file(field: str, key: str, path: Path) -> Any:
+    import tomllib
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        content: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{field} cannot be read ({error.strerror})", field=field, value=str(path)
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{field} is no TOML or JSON ({error})", field=field, value=str(path)) from error
+    return content.get(key) if isinstance(content, dict) else content
+
+
+def _first(events: list[dict[str, Any]], type: str, fields: dict[str, Any]) -> dict[str, Any] | None:
+    return next((event for event in events if event.get("type") == type and _fits(event, fields)), None)
+
+
+def _fits(given: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict) and isinstance(given, dict):
+        return all(name in given and _fits(given[name], value) for name, value in wanted.items())
+    return bool(given == wanted)
+
+
+def _missing(events: list[dict[str, Any]], type: str, fields: dict[str, Any]) -> str:
+    alike = [event for event in events if event.get("type") == type]
+    came = alike if alike else [event.get("type") for event in events]
+    wanted = f"{type} with {fields}" if fields else type
+    return f"client event not received: {wanted}; what came: {came}"
+
+
+_SLICE_S = 0.2

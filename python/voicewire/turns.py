@@ -1,0 +1,88 @@
+"""Whole turns over a client: one question and its answer, one file of speech."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voicewire.events import AudioDelta, Closed, TextDelta, TranscriptDelta, TurnComplete, Usage
+from voicewire.exceptions import ConnectionClosed, VoicewireError
+
+if TYPE_CHECKING:
+    from voicewire.audio import Samples
+    from voicewire.client import RealtimeClient
+
+__all__ = ["Reply", "answer", "stream_file"]
+
+_CHUNK_S = 0.02
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to one question.
+
+    Attributes:
+        text: What was written or said.
+        audio: 1-D int16 samples, empty for a written answer.
+        sample_rate: Their rate in Hz, 0 for a written answer.
+        usage: Tokens used, or None where the service does not tell.
+        status: "completed", "cancelled" or "incomplete".
+    """
+
+    text: str
+    audio: Samples
+    sample_rate: int
+    usage: Usage | None
+    status: str
+
+
+async def answer(client: RealtimeClient, text: str) -> Reply:
+    """Send a text and collect the response to it; other responses of the session are left alone."""
+    import numpy as np
+
+    words: list[str] = []
+    chunks: list[Samples] = [np.empty(0, np.int16)]
+    rate = 0
+    response_id: str | None = None
+    events = client.events(AudioDelta, TextDelta, TranscriptDelta, TurnComplete, Closed)
+    created = await client.send_text(text)
+    if created is not None:
+        response_id = created.response_id or created.raw.get("response", {}).get("id")
+    async for event in events:
+        match event:
+            case Closed(code=code, reason=reason):
+                raise ConnectionClosed(code, reason)
+            case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if _is_of_other(
+                event, response_id
+            ):
+                continue
+            case AudioDelta(audio=samples, sample_rate=rate):
+                chunks.append(samples)
+            case TextDelta(text=piece) | TranscriptDelta(text=piece):
+                words.append(piece)
+            case TurnComplete(status="failed"):
+                raise event.error or VoicewireError("the response failed")
+            case TurnComplete(status=status, usage=usage, final=True):
+                return Reply("".join(words), np.concatenate(chunks), rate, usage, status)
+    raise ConnectionClosed(None, "the session ended before the answer")
+
+
+def _is_of_other(
+    event: AudioDelta | TextDelta | TranscriptDelta | TurnComplete, response_id: str | None
+) -> bool:
+    return None not in (event.response_id, response_id) and event.response_id != response_id
+
+
+async def stream_file(client: RealtimeClient, path: str | os.PathLike[str]) -> None:
+    """Send a WAV in chunks of 20 ms, each at its time on an absolute schedule."""
+    from voicewire.audio import read_wav
+
+    samples, rate = await asyncio.to_thread(read_wav, path)
+    size = max(1, round(rate * _CHUNK_S))
+    began = time.monotonic()
+    for start in range(0, len(samples), size):
+        await asyncio.sleep(began + start / rate - time.monotonic())
+        client.send_audio(samples[start : start + size], sample_rate=rate)

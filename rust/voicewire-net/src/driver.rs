@@ -1,0 +1,642 @@
+//! Steps "socket → message" and "message → socket": runs one connection on an I/O thread.
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
+use tokio_tungstenite::WebSocketStream;
+use voicewire_proto::{Body, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled, Text};
+
+use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
+use crate::io;
+use crate::keepalive::{Due, Keepalive};
+use crate::outbox::{Entry, Phase};
+use crate::session::{Plan, Shared};
+use crate::settings::Timeouts;
+use crate::socket::{self, Stream};
+use crate::target::Target;
+
+/// Messages taken in before other sessions of the thread get their turn.
+const MESSAGES_PER_TURN: usize = 32;
+
+/// One connection from the first packet to the last.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    target: Target,
+    timeouts: Timeouts,
+    inbox: Arc<Inbox>,
+    protocol: Box<dyn Protocol>,
+    batch: Vec<Delivery>,
+    /// When the user last gave reason for an answer.
+    asked: Option<Instant>,
+}
+
+/// How a connection ended.
+struct End {
+    code: u16,
+    reason: String,
+    clean: bool,
+    error: Option<Error>,
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
+        let Plan { target, timeouts, inbox, protocol } = plan;
+        Self { shared, target, timeouts, inbox, protocol, batch: Vec::new(), asked: None }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let deadline = tokio::time::Instant::now() + self.timeouts.connect;
+        match self.connect(deadline).await {
+            Ok(mut link) => {
+                let end = self.serve(&mut link).await;
+                // The socket is closed before the application hears of the end.
+                drop(link);
+                self.finish(end);
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    async fn connect(&mut self, deadline: tokio::time::Instant) -> Result<Link, ConnectFailure> {
+        let opened = tokio::select! {
+            opened = socket::open(&self.target, deadline) => opened.map_err(ConnectFailure::Connect)?,
+            () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
+        };
+        let (now, shared) = (Instant::now(), Arc::clone(&self.shared));
+        let keepalive = Keepalive::new(self.timeouts.ping_interval, self.timeouts.ping_timeout, now);
+        let mut link = Link::new(opened.websocket, keepalive);
+        tokio::select! {
+            greeted = self.greeting(&mut link) => greeted?,
+            () = closing(&shared) => return Err(ConnectFailure::Cancelled),
+            () = tokio::time::sleep_until(deadline) => {
+                return Err(ConnectFailure::Connect(self.no_greeting()));
+            }
+        }
+        {
+            let mut outbox = self.shared.outbox();
+            if outbox.phase == Phase::Closing {
+                return Err(ConnectFailure::Cancelled);
+            }
+            outbox.phase = Phase::Open;
+        }
+        self.batch.insert(0, self.delivery(Item::Connected, 0));
+        // What was kept until now goes out in the first turn.
+        self.shared.news.store(true, Ordering::SeqCst);
+        Ok(link)
+    }
+
+    fn no_greeting(&self) -> ConnectError {
+        let seconds = self.timeouts.connect.as_secs_f64();
+        let message = format!("no greeting from the service within {seconds} s: {}", self.target.host);
+        ConnectError::new(ConnectErrorKind::Timeout, message)
+    }
+
+    /// Reads until the service has greeted us or turned us away.
+    async fn greeting(&mut self, link: &mut Link) -> Result<(), ConnectFailure> {
+        loop {
+            let closed = |code, reason: &str| ConnectFailure::Closed { code, reason: reason.to_owned() };
+            match link.websocket.next().await {
+                Some(Ok(WsMessage::Close(frame))) => {
+                    let (code, reason) = close_words(frame);
+                    return Err(closed(code, &reason));
+                }
+                Some(Ok(message)) => self.received(link, message),
+                Some(Err(error)) => {
+                    let end = self.broken(link, error).await;
+                    return Err(closed(end.code, &end.reason));
+                }
+                None => return Err(closed(1006, "connection lost before the greeting")),
+            }
+            if let Some(error) = self.protocol.refusal() {
+                return Err(ConnectFailure::Refused(error.clone()));
+            }
+            if self.protocol.is_ready() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn serve(&mut self, link: &mut Link) -> End {
+        loop {
+            self.deliver();
+            let step = link.step(&self.shared, self.protocol.poll_timeout()).await;
+            let end = match step {
+                Step::Outbox => self.write(link),
+                Step::Written => {
+                    self.written(link);
+                    None
+                }
+                Step::Message(message) => self.read(link, message).await,
+                Step::Timer => self.timer(link),
+                Step::Failed(error) => Some(self.broken(link, error).await),
+            };
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    /// Takes in a message and those that are there already.
+    async fn read(&mut self, link: &mut Link, first: Option<Result<WsMessage, WsError>>) -> Option<End> {
+        let mut next = first;
+        for _ in 0..MESSAGES_PER_TURN {
+            match next {
+                Some(Ok(WsMessage::Close(frame))) => return Some(self.peer_closed(link, frame).await),
+                Some(Ok(message)) => self.received(link, message),
+                Some(Err(error)) => return Some(self.broken(link, error).await),
+                None => return Some(self.lost(link, "connection lost")),
+            }
+            if self.shared.held() + self.pending_weight() >= self.shared.limits.inbox_bytes {
+                break;
+            }
+            match poll_fn(|cx| Poll::Ready(link.websocket.poll_next_unpin(cx))).await {
+                Poll::Ready(message) => next = message,
+                Poll::Pending => break,
+            }
+        }
+        // Pongs and close frames that tungstenite has queued.
+        link.flushing = true;
+        self.transmit(link);
+        None
+    }
+
+    fn received(&mut self, link: &mut Link, message: WsMessage) {
+        let now = Instant::now();
+        link.keepalive.alive(now);
+        let stats = &self.shared.stats;
+        stats.bytes_in.add(message.len() as u64);
+        match message {
+            WsMessage::Text(text) => {
+                stats.messages_in.add(1);
+                self.protocol.receive(Message::new(text.into()), now);
+                self.collect();
+            }
+            WsMessage::Binary(bytes) => {
+                stats.messages_in.add(1);
+                self.receive_binary(bytes, now);
+            }
+            WsMessage::Pong(payload) => self.pong(link, &payload, now),
+            _ => {}
+        }
+    }
+
+    /// Some services send JSON in binary frames; those have not been checked to be UTF-8.
+    fn receive_binary(&mut self, bytes: Bytes, now: Instant) {
+        if std::str::from_utf8(&bytes).is_ok() {
+            self.protocol.receive(Message::new(bytes), now);
+            return self.collect();
+        }
+        let message = format!("binary message is not UTF-8: {} bytes", bytes.len());
+        self.error(Malformed::BadMessage, message, false);
+    }
+
+    fn pong(&mut self, link: &mut Link, payload: &[u8], now: Instant) {
+        let Some(number) = payload.try_into().ok().map(u64::from_be_bytes) else { return };
+        if let Some(round_trip) = link.keepalive.pong(number, now) {
+            self.shared.stats.pongs.add(1);
+            self.shared.stats.rtt_us.set(round_trip.as_micros() as u64);
+        }
+        while let Some(&(ping, receipt)) = link.asked_pings.first().filter(|(ping, _)| *ping <= number) {
+            debug_assert!(ping <= number);
+            link.asked_pings.remove(0);
+            self.settle(receipt, Outcome::Done);
+        }
+    }
+
+    /// Moves what the protocol has to tell into the batch.
+    fn collect(&mut self) {
+        while let Some(event) = self.protocol.poll_event() {
+            self.measure(&event);
+            let weight = event.weight();
+            self.shared.stats.events.add(1);
+            let delivery = self.delivery(Item::Event(Box::new(event)), weight);
+            self.batch.push(delivery);
+        }
+        self.shared.stats.audio_out_dropped.set(self.protocol.dropped_samples());
+        self.collect_settled();
+    }
+
+    fn collect_settled(&mut self) {
+        while let Some(settled) = self.protocol.poll_settled() {
+            let delivery = self.delivery(Item::Settled(settled), 0);
+            self.batch.push(delivery);
+        }
+    }
+
+    fn measure(&mut self, event: &Event) {
+        match event.body {
+            Body::SpeechStopped(_) => self.asked = Some(event.received_at),
+            Body::Audio { .. } => {
+                if let Some(asked) = self.asked.take() {
+                    let waited = event.received_at.saturating_duration_since(asked);
+                    self.shared.stats.first_audio_us.set(waited.as_micros() as u64);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what the protocol and the outbox hold, without waiting for the socket.
+    fn write(&mut self, link: &mut Link) -> Option<End> {
+        self.transmit(link);
+        let mut taken = 0;
+        while link.has_room() && taken < MESSAGES_PER_TURN {
+            let Some(entry) = self.shared.outbox().pop() else { return None };
+            taken += 1;
+            match entry {
+                Entry::Command(command, id) => {
+                    self.asked = Some(Instant::now());
+                    self.protocol.send(*command, id);
+                    self.transmit(link);
+                }
+                Entry::Audio(message) => self.feed(link, message),
+                Entry::Samples(samples) => self.feed_samples(link, &samples),
+                Entry::Ping(receipt) => {
+                    let number = link.keepalive.ping(Instant::now());
+                    link.asked_pings.push((number, receipt));
+                    self.feed_ping(link, number);
+                }
+                Entry::Flushed(receipt) => {
+                    link.flushing = true;
+                    link.unwritten.push(receipt);
+                }
+                Entry::Close => {
+                    let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+                    link.start(WsMessage::Close(Some(frame)));
+                    link.goodbye = Some(Instant::now() + self.timeouts.close);
+                    return None;
+                }
+            }
+        }
+        if link.goodbye.is_none() {
+            // More is waiting: another turn, behind the reading.
+            self.shared.news.store(true, Ordering::SeqCst);
+        }
+        None
+    }
+
+    /// Feeds the messages that the protocol wants written.
+    fn transmit(&mut self, link: &mut Link) {
+        while let Some(transmit) = self.protocol.poll_transmit(Instant::now()) {
+            self.feed(link, transmit.text.into());
+            link.unwritten.extend(transmit.settles);
+        }
+        self.collect();
+    }
+
+    fn feed_samples(&mut self, link: &mut Link, samples: &[i16]) {
+        let encoder = self.protocol.audio_encoder();
+        for chunk in samples.chunks(encoder.sample_rate as usize) {
+            let mut message = Vec::new();
+            encoder.encode(chunk, &mut message);
+            self.feed(link, message.into());
+        }
+    }
+
+    fn feed(&mut self, link: &mut Link, message: Bytes) {
+        self.shared.stats.messages_out.add(1);
+        self.shared.stats.bytes_out.add(message.len() as u64);
+        if self.shared.observed.load(Ordering::Relaxed) {
+            let delivery = self.delivery(Item::Sent(message.clone()), message.len());
+            self.batch.push(delivery);
+        }
+        // Our own JSON is UTF-8.
+        if let Ok(text) = Utf8Bytes::try_from(message) {
+            link.start(WsMessage::Text(text));
+        }
+    }
+
+    fn feed_ping(&mut self, link: &mut Link, number: u64) {
+        self.shared.stats.pings.add(1);
+        link.start(WsMessage::Ping(Bytes::copy_from_slice(&number.to_be_bytes())));
+    }
+
+    /// Everything fed so far has reached the socket.
+    fn written(&mut self, link: &mut Link) {
+        for receipt in std::mem::take(&mut link.unwritten) {
+            self.settle(receipt, Outcome::Done);
+        }
+    }
+
+    fn timer(&mut self, link: &mut Link) -> Option<End> {
+        let now = Instant::now();
+        if link.goodbye.is_some_and(|deadline| deadline <= now) {
+            return Some(End { code: 1000, reason: String::new(), clean: false, error: None });
+        }
+        self.protocol.handle_timeout(now);
+        self.transmit(link);
+        if link.paused_since.is_some() {
+            // We are the ones who do not read: the peer's silence says nothing.
+            link.keepalive.alive(now);
+        }
+        match link.keepalive.due(now) {
+            Due::Nothing => None,
+            Due::Ping(number) => {
+                self.feed_ping(link, number);
+                None
+            }
+            Due::Dead => Some(self.lost(link, "no sign of life from the peer")),
+        }
+    }
+
+    async fn peer_closed(&mut self, link: &mut Link, frame: Option<CloseFrame>) -> End {
+        let (code, reason) = close_words(frame);
+        // tungstenite has queued the answer; a dead peer cannot hold us up.
+        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush());
+        let _ = flushed.await;
+        if link.goodbye.is_some() {
+            return End { code: 1000, reason: String::new(), clean: true, error: None };
+        }
+        End { code, reason, clean: true, error: None }
+    }
+
+    fn lost(&self, link: &Link, reason: &str) -> End {
+        if link.goodbye.is_some() {
+            return End { code: 1000, reason: String::new(), clean: false, error: None };
+        }
+        End { code: 1006, reason: reason.to_owned(), clean: false, error: None }
+    }
+
+    /// The WebSocket is broken: says so to the peer where it is his fault.
+    async fn broken(&mut self, link: &mut Link, error: WsError) -> End {
+        if matches!(error, WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) || is_cut(&error) {
+            return self.lost(link, &format!("connection lost: {error}"));
+        }
+        let code = socket::close_after_error(&mut link.websocket, &error).await;
+        let message = match &error {
+            WsError::Capacity(_) => {
+                let limit = self.shared.limits.max_message_bytes;
+                format!("message is over the limit of {limit} bytes: {error}")
+            }
+            _ => format!("peer broke the WebSocket protocol: {error}"),
+        };
+        let error = Error::Malformed { kind: Malformed::BadMessage, message: message.clone(), excerpt: String::new() };
+        End { code, reason: message, clean: false, error: Some(error) }
+    }
+
+    fn error(&mut self, kind: Malformed, message: String, fatal: bool) {
+        let error = Box::new(Error::Malformed { kind, message, excerpt: String::new() });
+        let event = Event::ours(Body::Error { error, fatal }, Instant::now());
+        let weight = event.weight();
+        let delivery = self.delivery(Item::Event(Box::new(event)), weight);
+        self.batch.push(delivery);
+    }
+
+    fn settle(&mut self, receipt: ReceiptId, outcome: Outcome) {
+        let delivery = self.delivery(Item::Settled(Settled { receipt, outcome }), 0);
+        self.batch.push(delivery);
+    }
+
+    fn finish(&mut self, end: End) {
+        let End { code, reason, clean, error } = end;
+        self.protocol.close(Error::ConnectionClosed { code, reason: reason.clone() });
+        self.collect();
+        if let Some(error) = error {
+            let body = Body::Error { error: Box::new(error), fatal: true };
+            self.push_event(Event::ours(body, Instant::now()));
+        }
+        let body = Body::Closed { code, reason: reason.into(), clean };
+        self.push_event(Event { wire_type: Text::None, ..Event::ours(body, Instant::now()) });
+        self.end();
+    }
+
+    fn fail(&mut self, failure: ConnectFailure) {
+        self.protocol.close(Error::ConnectionClosed { code: 1006, reason: "the session did not come about".into() });
+        self.batch.clear();
+        self.collect_settled();
+        let delivery = self.delivery(Item::ConnectFailed(failure), 0);
+        self.batch.push(delivery);
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let abandoned = {
+            let mut outbox = self.shared.outbox();
+            outbox.phase = Phase::Closed;
+            outbox.abandon()
+        };
+        let delivery = self.delivery(Item::Ended(abandoned), 0);
+        self.batch.push(delivery);
+        self.deliver();
+    }
+
+    fn push_event(&mut self, event: Event) {
+        let weight = event.weight();
+        let delivery = self.delivery(Item::Event(Box::new(event)), weight);
+        self.batch.push(delivery);
+    }
+
+    fn delivery(&self, item: Item, weight: usize) -> Delivery {
+        Delivery { session: self.shared.id, weight, item }
+    }
+
+    fn pending_weight(&self) -> usize {
+        self.batch.iter().map(|delivery| delivery.weight).sum()
+    }
+
+    fn deliver(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.shared.hold(self.pending_weight());
+        self.inbox.push(&mut self.batch, io::window());
+    }
+}
+
+/// A panic ended the driver: the application hears of it, other sessions never do.
+pub(crate) fn report_panic(shared: &Shared, inbox: &Arc<Inbox>) {
+    let message = "a session's driver panicked".to_owned();
+    let (phase, abandoned) = {
+        let mut outbox = shared.outbox();
+        let phase = std::mem::replace(&mut outbox.phase, Phase::Closed);
+        (phase, outbox.abandon())
+    };
+    let delivery = |item| Delivery { session: shared.id, weight: 0, item };
+    let mut batch = Vec::new();
+    if phase == Phase::Connecting {
+        batch.push(delivery(Item::ConnectFailed(ConnectFailure::Internal(message))));
+    } else {
+        let now = Instant::now();
+        let error = Body::Error { error: Box::new(Error::Internal(message)), fatal: true };
+        let closed = Body::Closed { code: 1006, reason: "internal error".into(), clean: false };
+        batch.extend([error, closed].map(|body| delivery(Item::Event(Box::new(Event::ours(body, now))))));
+    }
+    batch.push(delivery(Item::Ended(abandoned)));
+    inbox.push(&mut batch, Duration::ZERO);
+}
+
+/// The WebSocket and what is under way on it.
+struct Link {
+    websocket: WebSocketStream<Stream>,
+    keepalive: Keepalive,
+    /// Whether bytes wait in tungstenite's buffer.
+    flushing: bool,
+    /// Receipts that settle once everything fed is written.
+    unwritten: Vec<ReceiptId>,
+    /// Pings that somebody asked for.
+    asked_pings: Vec<(u64, ReceiptId)>,
+    /// Until when we wait for the peer's goodbye.
+    goodbye: Option<Instant>,
+    paused_since: Option<Instant>,
+    /// Bytes fed since the socket last had taken everything.
+    fed: usize,
+    /// Whether reading comes before the outbox in the next step, so that neither starves the other.
+    read_first: bool,
+    /// A write that failed where nobody could be told.
+    failed: Option<WsError>,
+    timer: std::pin::Pin<Box<tokio::time::Sleep>>,
+}
+
+enum Step {
+    Outbox,
+    Written,
+    Message(Option<Result<WsMessage, WsError>>),
+    Timer,
+    Failed(WsError),
+}
+
+impl Link {
+    fn new(websocket: WebSocketStream<Stream>, keepalive: Keepalive) -> Self {
+        Self {
+            websocket,
+            keepalive,
+            flushing: false,
+            unwritten: Vec::new(),
+            asked_pings: Vec::new(),
+            goodbye: None,
+            paused_since: None,
+            fed: 0,
+            read_first: false,
+            failed: None,
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }
+    }
+
+    /// Hands a message to tungstenite, which writes what the socket takes and keeps the rest.
+    fn start(&mut self, message: WsMessage) {
+        self.flushing = true;
+        self.fed += message.len();
+        if let Err(error) = self.websocket.start_send_unpin(message) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Whether more may be fed before the socket has taken what it was given.
+    fn has_room(&self) -> bool {
+        self.failed.is_none() && self.goodbye.is_none() && self.fed < FEED_BYTES
+    }
+
+    async fn step(&mut self, shared: &Shared, protocol_timeout: Option<Instant>) -> Step {
+        let deadline = [self.keepalive.next(), protocol_timeout, self.goodbye].into_iter().flatten().min();
+        let deadline = deadline.map_or_else(|| Instant::now() + IDLE, |deadline| deadline);
+        if self.timer.deadline().into_std() != deadline {
+            self.timer.as_mut().reset(deadline.into());
+        }
+        poll_fn(|cx| self.poll_step(shared, cx)).await
+    }
+
+    fn poll_step(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Step::Failed(error));
+        }
+        if self.flushing {
+            match self.websocket.poll_flush_unpin(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.flushing = false;
+                    self.fed = 0;
+                    if !self.unwritten.is_empty() {
+                        return Poll::Ready(Step::Written);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error)),
+                Poll::Pending => {}
+            }
+        }
+        self.read_first = !self.read_first;
+        for reading in [self.read_first, !self.read_first] {
+            let step = if reading { self.poll_read(shared, cx) } else { self.poll_outbox(shared, cx) };
+            if step.is_ready() {
+                return step;
+            }
+        }
+        match std::future::Future::poll(self.timer.as_mut(), cx) {
+            Poll::Ready(()) => Poll::Ready(Step::Timer),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_outbox(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.flushing {
+            return Poll::Pending;
+        }
+        shared.waker.register(cx.waker());
+        if shared.news.swap(false, Ordering::SeqCst) {
+            return Poll::Ready(Step::Outbox);
+        }
+        Poll::Pending
+    }
+
+    fn poll_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if !self.may_read(shared, cx) {
+            return Poll::Pending;
+        }
+        self.websocket.poll_next_unpin(cx).map(Step::Message)
+    }
+
+    /// Whether the inbox has room; while it has none, `Session::release` wakes us.
+    fn may_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let full = || shared.held() >= shared.limits.inbox_bytes;
+        if full() {
+            shared.waker.register(cx.waker());
+            shared.paused.store(true, Ordering::SeqCst);
+            // Room that came between the two is told to nobody else.
+            if full() {
+                self.paused_since.get_or_insert_with(Instant::now);
+                return false;
+            }
+            shared.paused.store(false, Ordering::SeqCst);
+        }
+        if let Some(since) = self.paused_since.take() {
+            shared.stats.read_paused_us.add(since.elapsed().as_micros() as u64);
+            self.keepalive.alive(Instant::now());
+        }
+        true
+    }
+}
+
+/// Resolves once `disconnect` was called.
+async fn closing(shared: &Shared) {
+    poll_fn(|cx| {
+        shared.waker.register(cx.waker());
+        match shared.outbox().phase {
+            Phase::Closing | Phase::Closed => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+fn close_words(frame: Option<CloseFrame>) -> (u16, String) {
+    frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()))
+}
+
+/// Whether the peer vanished without goodbye.
+fn is_cut(error: &WsError) -> bool {
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    matches!(error, WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))
+}
+
+/// Bytes fed before the socket has to take some.
+const FEED_BYTES: usize = 1 << 20;
+
+/// How long a session without pings and timeouts sleeps.
+const IDLE: Duration = Duration::from_secs(3600);

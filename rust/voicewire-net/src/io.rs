@@ -1,0 +1,197 @@
+//! The I/O threads: one tokio runtime each, sessions pinned to one of them.
+//!
+//! Wake-ups are what costs. A thread that parks again and again within the latency window waits the window out first, so
+//! that one wake serves all that arrives meanwhile; a thread that is idle wakes at once.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::unix::pipe;
+
+use crate::inbox::Inbox;
+use crate::wake::WakeFd;
+
+/// How long an event may wait for company while a thread is busy, unless configured.
+pub const DEFAULT_WINDOW: Duration = Duration::from_millis(2);
+
+/// Work for an I/O thread.
+pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Something that can be told that its outbox has news.
+pub(crate) trait Notify: Send + Sync {
+    /// Called on the I/O thread.
+    fn notify(&self);
+}
+
+/// The side of an I/O thread that others see.
+pub(crate) struct IoThread {
+    wake: WakeFd,
+    state: AtomicU8,
+    dirty: AtomicBool,
+    work: Mutex<Work>,
+}
+
+#[derive(Default)]
+struct Work {
+    jobs: Vec<Job>,
+    notified: Vec<Arc<dyn Notify>>,
+}
+
+/// Sets how many I/O threads there will be; false where they run already.
+pub fn configure_threads(count: usize) -> bool {
+    if lock_started().as_ref().is_some_and(|started| started.pid == std::process::id()) {
+        return false;
+    }
+    THREAD_COUNT.store(count.max(1), Ordering::SeqCst);
+    true
+}
+
+/// Sets for how long an event may wait for company; zero wakes at once always.
+pub fn configure_window(window: Duration) {
+    WINDOW_US.store(window.as_micros() as u64, Ordering::SeqCst);
+}
+
+/// For how long an event may wait for company.
+pub(crate) fn window() -> Duration {
+    Duration::from_micros(WINDOW_US.load(Ordering::Relaxed))
+}
+
+/// The threads of this process.
+struct Started {
+    pid: u32,
+    threads: Vec<Arc<IoThread>>,
+}
+
+static STARTED: Mutex<Option<Started>> = Mutex::new(None);
+static THREAD_COUNT: AtomicUsize = AtomicUsize::new(1);
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+static WINDOW_US: AtomicU64 = AtomicU64::new(DEFAULT_WINDOW.as_micros() as u64);
+
+fn lock_started() -> MutexGuard<'static, Option<Started>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const RUNNING: u8 = 0;
+const WAITING: u8 = 1;
+const PARKED: u8 = 2;
+
+impl IoThread {
+    /// The thread for the next session; the first call starts the threads, in a forked child anew.
+    pub(crate) fn assign() -> io::Result<Arc<Self>> {
+        let mut started = lock_started();
+        let pid = std::process::id();
+        if started.as_ref().is_none_or(|started| started.pid != pid) {
+            let count = THREAD_COUNT.load(Ordering::SeqCst);
+            let threads = (0..count).map(Self::start).collect::<io::Result<Vec<_>>>()?;
+            // A child must not drop what belongs to threads that it does not have.
+            std::mem::forget(started.replace(Started { pid, threads }));
+        }
+        let at = NEXT.fetch_add(1, Ordering::Relaxed);
+        let threads = started.as_ref().map_or(&[][..], |started| &started.threads);
+        threads.get(at % threads.len().max(1)).cloned().ok_or_else(|| io::Error::other("no I/O thread"))
+    }
+
+    /// Runs `job` on the thread.
+    pub(crate) fn spawn(&self, job: Job) {
+        self.lock().jobs.push(job);
+        self.submitted(true);
+    }
+
+    /// Calls `target.notify()` on the thread. What is not urgent may wait out the window of a busy thread.
+    pub(crate) fn notify(&self, target: Arc<dyn Notify>, urgent: bool) {
+        self.lock().notified.push(target);
+        self.submitted(urgent);
+    }
+
+    fn submitted(&self, urgent: bool) {
+        let first = !self.dirty.swap(true, Ordering::SeqCst);
+        match self.state.load(Ordering::SeqCst) {
+            PARKED if first => self.wake.wake(),
+            PARKED | WAITING if urgent => self.wake.wake(),
+            _ => {}
+        }
+    }
+
+    fn start(index: usize) -> io::Result<Arc<Self>> {
+        let thread = Arc::new(Self {
+            wake: WakeFd::new()?,
+            state: AtomicU8::new(RUNNING),
+            dirty: AtomicBool::new(false),
+            work: Mutex::default(),
+        });
+        let (parking, unparked) = (Arc::clone(&thread), Arc::clone(&thread));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(move || parking.before_park())
+            .on_thread_unpark(move || unparked.state.store(RUNNING, Ordering::SeqCst))
+            .build()?;
+        let running = Arc::clone(&thread);
+        let wake = {
+            let _context = runtime.enter();
+            pipe::Receiver::from_owned_fd_unchecked(thread.wake.descriptor()?)?
+        };
+        std::thread::Builder::new()
+            .name(format!("voicewire-io-{index}"))
+            .spawn(move || runtime.block_on(running.run(wake)))?;
+        Ok(thread)
+    }
+
+    /// Serves the wakes that come while the thread is parked.
+    async fn run(self: Arc<Self>, wake: pipe::Receiver) {
+        let mut buffer = [0; 64];
+        loop {
+            self.work();
+            if wake.readable().await.is_err() {
+                return;
+            }
+            while wake.try_read(&mut buffer).is_ok_and(|count| count == buffer.len()) {}
+        }
+    }
+
+    fn before_park(&self) {
+        Inbox::wake_all();
+        let window = window();
+        LAST_PARK.with(|last| {
+            let since = last.get().map(|last| last.elapsed());
+            if let Some(since) = since.filter(|since| !window.is_zero() && *since < window.mul_f32(1.3)) {
+                self.state.store(WAITING, Ordering::SeqCst);
+                let rest = window.saturating_sub(since);
+                if !rest.is_zero() && !self.dirty.load(Ordering::SeqCst) {
+                    self.wake.wait(rest);
+                }
+            }
+            last.set(Some(Instant::now()));
+        });
+        self.state.store(PARKED, Ordering::SeqCst);
+        if self.dirty.load(Ordering::SeqCst) {
+            self.state.store(RUNNING, Ordering::SeqCst);
+            self.work();
+        }
+    }
+
+    fn work(&self) {
+        if !self.dirty.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let Work { jobs, notified } = std::mem::take(&mut *self.lock());
+        for job in jobs {
+            tokio::spawn(job);
+        }
+        for target in notified {
+            target.notify();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+thread_local! {
+    static LAST_PARK: Cell<Option<Instant>> = const { Cell::new(None) };
+}

@@ -1,0 +1,309 @@
+//! The caller's side of a session: takes commands and audio from any thread, never blocks, touches no socket.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use futures_util::FutureExt;
+use thiserror::Error;
+use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId};
+
+use crate::driver::{self, Driver};
+use crate::inbox::Inbox;
+use crate::io::{IoThread, Notify};
+use crate::outbox::{Entry, Outbox, Phase, SendError};
+use crate::settings::{Limits, Timeouts};
+use crate::stats::Stats;
+use crate::target::Target;
+
+/// A session that can be connected, again and again.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+/// What a connection is made from.
+pub struct Plan {
+    /// Where to.
+    pub target: Target,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// Whom to tell.
+    pub inbox: Arc<Inbox>,
+    /// What is spoken.
+    pub protocol: Box<dyn Protocol>,
+}
+
+/// Why a session cannot be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// It is connecting, open or closing.
+    #[error("session is {}: it cannot be connected again before it is closed", .0.as_str())]
+    Busy(Phase),
+    /// No I/O thread could be made.
+    #[error("cannot start the I/O thread: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What callers and driver share.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    pub(crate) limits: Limits,
+    pub(crate) stats: Stats,
+    pub(crate) waker: AtomicWaker,
+    /// Whether the driver has been told of something that it has not looked at.
+    pub(crate) news: AtomicBool,
+    /// Whether somebody listens to what we send.
+    pub(crate) observed: AtomicBool,
+    /// Bytes received that the application has not taken.
+    held: AtomicUsize,
+    /// Whether the driver waits for room in the inbox.
+    pub(crate) paused: AtomicBool,
+    /// Whether a notification is on its way to the I/O thread.
+    queued: AtomicBool,
+    encoder: AudioEncoder,
+    outbox: Mutex<Outbox>,
+    io: OnceLock<Arc<IoThread>>,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Session {
+    /// A session that is not connected; nothing runs yet.
+    pub fn new(limits: Limits, encoder: AudioEncoder) -> Self {
+        let stats = Stats::default();
+        stats.audio_in_rate.set(u64::from(encoder.sample_rate));
+        Self {
+            shared: Arc::new(Shared {
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                limits,
+                stats,
+                waker: AtomicWaker::new(),
+                news: AtomicBool::new(false),
+                observed: AtomicBool::new(false),
+                held: AtomicUsize::new(0),
+                paused: AtomicBool::new(false),
+                queued: AtomicBool::new(false),
+                encoder,
+                outbox: Mutex::new(Outbox::new(limits, encoder.sample_rate)),
+                io: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Connects in the background; the inbox tells how it went.
+    ///
+    /// # Errors
+    /// [`StartError::Busy`] unless the session is idle or closed.
+    pub fn start(&self, plan: Plan) -> Result<(), StartError> {
+        let shared = &self.shared;
+        let io = match shared.io.get() {
+            Some(io) => io,
+            None => {
+                let io = IoThread::assign()?;
+                shared.io.get_or_init(|| io)
+            }
+        };
+        {
+            let mut outbox = shared.outbox();
+            match outbox.phase {
+                Phase::Idle | Phase::Closed => outbox.phase = Phase::Connecting,
+                phase => return Err(StartError::Busy(phase)),
+            }
+        }
+        shared.news.store(false, Ordering::SeqCst);
+        shared.paused.store(false, Ordering::SeqCst);
+        let inbox = Arc::clone(&plan.inbox);
+        let guarded = Arc::clone(shared);
+        let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
+        io.spawn(Box::pin(async move {
+            if running.await.is_err() {
+                driver::report_panic(&guarded, &inbox);
+            }
+        }));
+        Ok(())
+    }
+
+    /// Appends a command.
+    ///
+    /// # Errors
+    /// [`SendError::NotConnected`] once the session is closing or closed; before that it is kept.
+    pub fn send(&self, command: Command, id: CommandId) -> Result<(), SendError> {
+        self.append(Entry::Command(Box::new(command), id))
+    }
+
+    /// Appends audio at the wire's rate, in messages of at most one second.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] where the outbox is at its limit, [`SendError::NotConnected`] unless the session is connecting
+    /// or open. Nothing was taken then.
+    pub fn send_audio(&self, samples: &[i16]) -> Result<(), SendError> {
+        if samples.is_empty() {
+            return self.shared.outbox().admits_audio();
+        }
+        {
+            let mut outbox = self.shared.outbox();
+            outbox.admits_audio()?;
+            if outbox.phase == Phase::Connecting {
+                let dropped = outbox.push_samples(samples);
+                self.shared.stats.audio_in_dropped.add(dropped as u64);
+                return Ok(());
+            }
+        }
+        let second = self.shared.encoder.sample_rate as usize;
+        let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| self.encode(chunk)).collect();
+        {
+            let mut outbox = self.shared.outbox();
+            if outbox.phase != Phase::Open {
+                return Err(SendError::NotConnected(outbox.phase));
+            }
+            messages.into_iter().for_each(|message| outbox.push_audio(message));
+        }
+        self.shared.tell_driver(false);
+        Ok(())
+    }
+
+    /// Asks the peer for a pong; the receipt settles with it.
+    ///
+    /// # Errors
+    /// [`SendError::NotConnected`] once the session is closing or closed.
+    pub fn ping(&self, receipt: ReceiptId) -> Result<(), SendError> {
+        self.append(Entry::Ping(receipt))
+    }
+
+    /// Settles the receipt when all that was sent before is written.
+    ///
+    /// # Errors
+    /// [`SendError::NotConnected`] once the session is closing or closed.
+    pub fn flush(&self, receipt: ReceiptId) -> Result<(), SendError> {
+        self.append(Entry::Flushed(receipt))
+    }
+
+    /// Says goodbye behind what was sent before, from any state; returns whose commands will never be written.
+    pub fn close(&self) -> Vec<ReceiptId> {
+        let abandoned = {
+            let mut outbox = self.shared.outbox();
+            match outbox.phase {
+                Phase::Idle | Phase::Closed => {
+                    outbox.phase = Phase::Closed;
+                    return outbox.abandon();
+                }
+                Phase::Closing => Vec::new(),
+                Phase::Connecting => {
+                    outbox.phase = Phase::Closing;
+                    outbox.abandon()
+                }
+                Phase::Open => {
+                    // The phase admits this entry as the last one.
+                    let last = outbox.push(Entry::Close);
+                    debug_assert!(last.is_ok());
+                    outbox.phase = Phase::Closing;
+                    Vec::new()
+                }
+            }
+        };
+        self.shared.tell_driver(true);
+        abandoned
+    }
+
+    /// Whether audio may be sent now.
+    ///
+    /// # Errors
+    /// As [`Session::send_audio`].
+    pub fn admits_audio(&self) -> Result<(), SendError> {
+        self.shared.outbox().admits_audio()
+    }
+
+    /// Counts bytes that the application keeps in an iterator.
+    pub fn retain(&self, weight: usize) {
+        self.shared.hold(weight);
+    }
+
+    /// Gives back room in the inbox.
+    pub fn release(&self, weight: usize) {
+        let held = self.shared.held.fetch_sub(weight, Ordering::SeqCst) - weight;
+        if held < self.shared.limits.inbox_bytes / 2 && self.shared.paused.swap(false, Ordering::SeqCst) {
+            self.shared.tell_driver(true);
+        }
+    }
+
+    /// Whether what we send is told to the inbox.
+    pub fn observe(&self, observed: bool) {
+        self.shared.observed.store(observed, Ordering::SeqCst);
+    }
+
+    /// Names the session in deliveries.
+    pub fn id(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// Where the session is in its life.
+    pub fn phase(&self) -> Phase {
+        self.shared.outbox().phase
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// Bytes received that the application has not taken.
+    pub fn inbox_bytes(&self) -> usize {
+        self.shared.held()
+    }
+
+    /// Bytes of audio that wait for the socket.
+    pub fn outbox_bytes(&self) -> usize {
+        self.shared.outbox().audio_bytes()
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    fn append(&self, entry: Entry) -> Result<(), SendError> {
+        self.shared.outbox().push(entry)?;
+        self.shared.tell_driver(true);
+        Ok(())
+    }
+
+    fn encode(&self, samples: &[i16]) -> Bytes {
+        let mut message = Vec::new();
+        self.shared.encoder.encode(samples, &mut message);
+        message.into()
+    }
+}
+
+impl Shared {
+    pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        // The outbox is whole between any two statements of its methods' callers.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes received that the application has not taken.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn hold(&self, weight: usize) {
+        self.held.fetch_add(weight, Ordering::SeqCst);
+    }
+
+    fn tell_driver(self: &Arc<Self>, urgent: bool) {
+        let Some(io) = self.io.get() else { return };
+        if !self.queued.swap(true, Ordering::SeqCst) || urgent {
+            io.notify(Arc::clone(self) as Arc<dyn Notify>, urgent);
+        }
+    }
+}
+
+impl Notify for Shared {
+    fn notify(&self) {
+        self.queued.store(false, Ordering::SeqCst);
+        self.news.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+}

@@ -1,0 +1,29 @@
+//! Limits and timeouts of a session.
+
+use std::time::Duration;
+
+/// How much a session may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest message that is taken in, bytes.
+    pub max_message_bytes: usize,
+    /// Received events that wait for the application, bytes; beyond it the socket waits.
+    pub inbox_bytes: usize,
+    /// Encoded audio that waits for the socket, bytes; beyond it `send_audio` refuses.
+    pub outbox_bytes: usize,
+    /// Audio that is kept while there is no session, milliseconds; beyond it the oldest is dropped.
+    pub input_ring_ms: u32,
+}
+
+/// How long a session waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a whole attempt to connect, up to the ready session.
+    pub connect: Duration,
+    /// For the peer's goodbye.
+    pub close: Duration,
+    /// Between pings; zero for none.
+    pub ping_interval: Duration,
+    /// For any sign of life after a ping.
+    pub ping_timeout: Duration,
+}

@@ -1,0 +1,50 @@
+//! Step "command": a normalised thing sent.
+
+use serde_json::{Map, Value};
+
+use crate::config::SessionConfig;
+
+/// Names a receipt within a session.
+pub type ReceiptId = u64;
+
+/// Ties a command to its receipt and to the errors that the service reports about it.
+#[derive(Clone, Debug)]
+pub struct CommandId {
+    /// Whom to tell.
+    pub receipt: ReceiptId,
+    /// The `event_id` that we send.
+    pub event_id: String,
+}
+
+/// What a user can ask of a session; audio takes the short way, see [`crate::AudioEncoder`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Change the session's configuration.
+    UpdateSession(Box<SessionConfig>),
+    /// Add a text of the user, and ask for an answer where `respond`.
+    SendText {
+        /// The words.
+        text: String,
+        /// Whether to ask for a response.
+        respond: bool,
+    },
+    /// Make a turn of the audio sent since the last one.
+    CommitAudio,
+    /// Forget the audio sent since the last turn.
+    ClearAudio,
+    /// Ask for a response.
+    CreateResponse(Map<String, Value>),
+    /// Stop the response in progress; with an item, also cut it where the listener stopped hearing it.
+    CancelResponse {
+        /// The item to cut, with the milliseconds of it that were heard.
+        truncate: Option<(String, u64)>,
+    },
+    /// A message of the user's own making.
+    Raw {
+        /// Wire type.
+        kind: String,
+        /// Its other fields.
+        payload: Map<String, Value>,
+    },
+}

@@ -1,0 +1,188 @@
+//! Where a session connects and what the handshake says: URL, headers, subprotocols.
+
+use url::{Host, Url};
+
+use crate::config::ConfigError;
+use crate::secret::Secrets;
+
+/// What the user gave.
+#[derive(Clone, Default)]
+pub struct EndpointOptions {
+    /// Base or full URL; None for the service's own.
+    pub url: Option<String>,
+    /// Model name.
+    pub model: String,
+    /// Key or token; None to connect without one.
+    pub api_key: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// Whether the key travels as a WebSocket subprotocol, where headers cannot be set.
+    pub subprotocol_auth: bool,
+    /// Whether a key may go over an unencrypted connection to another machine.
+    pub allow_insecure: bool,
+}
+
+/// What differs between services that are reached in the same way.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointProfile {
+    /// The service's own URL, without path.
+    pub base: &'static str,
+    /// Path of a WebSocket session below the base.
+    pub path: &'static str,
+    /// Subprotocol to ask for when the key travels as one.
+    pub subprotocol: &'static str,
+    /// What the key is prefixed with as a subprotocol.
+    pub key_subprotocol: &'static str,
+}
+
+/// A checked address with all that the handshake needs.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// ws or wss URL.
+    pub url: Url,
+    /// Headers, the credentials among them.
+    pub headers: Vec<(String, String)>,
+    /// Subprotocols to offer, the credentials among them.
+    pub subprotocols: Vec<String>,
+    /// What must not be shown.
+    pub secrets: Secrets,
+}
+
+impl Endpoint {
+    /// Checks the options and builds the address.
+    ///
+    /// # Errors
+    /// [`ConfigError`] that names the option.
+    pub fn new(profile: &EndpointProfile, options: &EndpointOptions) -> Result<Self, ConfigError> {
+        check_text("model", &options.model)?;
+        for (name, value) in &options.headers {
+            check_header(name, value)?;
+        }
+        let url = session_url(profile, options)?;
+        let mut endpoint = Self {
+            url,
+            headers: options.headers.clone(),
+            subprotocols: Vec::new(),
+            secrets: Secrets::default(),
+        };
+        if let Some(key) = &options.api_key {
+            endpoint.authenticate(profile, options, key)?;
+        }
+        Ok(endpoint)
+    }
+
+    fn authenticate(&mut self, profile: &EndpointProfile, options: &EndpointOptions, key: &str) -> Result<(), ConfigError> {
+        if key.is_empty() {
+            return Err(ConfigError::new("api_key", "''", "key is empty"));
+        }
+        if key.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(ConfigError::new("api_key", "***", "key holds a space or a control character"));
+        }
+        if self.url.scheme() == "ws" && !options.allow_insecure && !is_loopback(&self.url) {
+            let problem = "a key would travel unencrypted; use wss:// or allow_insecure=True";
+            return Err(ConfigError::new("url", self.shown_url(), problem));
+        }
+        self.secrets.add(key);
+        if options.subprotocol_auth {
+            if !key.bytes().all(is_token_byte) {
+                return Err(ConfigError::new("api_key", "***", "key cannot be a subprotocol: it holds a separator"));
+            }
+            self.subprotocols = vec![profile.subprotocol.to_owned(), format!("{}{key}", profile.key_subprotocol)];
+        } else if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            self.headers.push(("Authorization".to_owned(), format!("Bearer {key}")));
+        }
+        Ok(())
+    }
+
+    /// The URL without user, password and query values that may be secret.
+    pub fn shown_url(&self) -> String {
+        let mut url = self.url.clone();
+        // Both fail only for URLs that cannot have a host; ours were checked to have one.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let model = self.url.query_pairs().find(|(name, _)| name == "model").map(|(_, value)| value.into_owned());
+        url.set_query(None);
+        if let Some(model) = model {
+            url.query_pairs_mut().append_pair("model", &model);
+        }
+        self.secrets.mask(url.as_str())
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("url", &self.shown_url()).finish_non_exhaustive()
+    }
+}
+
+/// Whether the URL names this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<Url, ConfigError> {
+    let given = options.url.as_deref().unwrap_or(profile.base);
+    check_text("url", given)?;
+    let problem = |problem: &str| ConfigError::new("url", without_credentials(given), problem);
+    let mut url = Url::parse(given).map_err(|error| problem(&format!("not a URL ({error})")))?;
+    let scheme = match url.scheme() {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(problem("scheme is not ws, wss, http or https")),
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(problem("URL has no host"));
+    }
+    url.set_scheme(scheme).map_err(|()| problem("not a WebSocket URL"))?;
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/');
+    if path.is_empty() || path.ends_with("/v1") {
+        let base = if path.is_empty() { "/v1" } else { path };
+        let path = format!("{base}{}", profile.path);
+        url.set_path(&path);
+    }
+    if !options.model.is_empty() && !url.query_pairs().any(|(name, _)| name == "model") {
+        url.query_pairs_mut().append_pair("model", &options.model);
+    }
+    Ok(url)
+}
+
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}/{path}")
+}
+
+fn check_text(field: &str, value: &str) -> Result<(), ConfigError> {
+    if value.contains(['\r', '\n', '\0']) {
+        return Err(ConfigError::new(field, format!("{value:?}"), "value holds CR, LF or NUL"));
+    }
+    Ok(())
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), ConfigError> {
+    let field = format!("headers[{name:?}]");
+    if name.is_empty() || !name.bytes().all(is_token_byte) {
+        return Err(ConfigError::new(field, "***", "not a header name"));
+    }
+    if value.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
+        return Err(ConfigError::new(field, "***", "header value holds a control character"));
+    }
+    let lower = name.to_ascii_lowercase();
+    if matches!(lower.as_str(), "host" | "connection" | "upgrade") || lower.starts_with("sec-websocket-") {
+        return Err(ConfigError::new(field, "***", "this header belongs to the handshake and cannot be set"));
+    }
+    Ok(())
+}
+
+/// Whether RFC 9110 allows the byte in a token.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

@@ -1,0 +1,359 @@
+//! Step "message → event" for OpenAI Realtime, GA and beta names alike.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use voicewire_audio::base64;
+
+use super::names::WireKind;
+use super::pending::Ack;
+use super::protocol::{OpenAi, CONFIG_EVENT_ID};
+use crate::error::{Error, Malformed, ServerError};
+use crate::event::{Body, Event, TurnComplete, TurnStatus};
+use crate::message::{Message, Text};
+use crate::protocol::Outcome;
+use crate::scan::{Field, Fields};
+use crate::usage::Usage;
+
+impl OpenAi {
+    pub(super) fn decode(&mut self, message: Message, now: Instant) {
+        let (fields, value) = match Fields::read(message.as_bytes()) {
+            Ok(read) => read,
+            Err((kind, problem)) => return self.malformed(kind, problem, &message, now),
+        };
+        let Some(name) = message.resolve_field(&fields.kind) else {
+            return self.malformed(Malformed::BadEvent, "event has no type".into(), &message, now);
+        };
+        let wire = WireKind::of(name);
+        let mut reader = Reader { message, fields, value, now };
+        match wire {
+            WireKind::AudioDelta => self.audio_delta(&reader),
+            WireKind::TextDelta => self.string_event(&reader, "delta", &reader.fields.delta, Body::TextDelta),
+            WireKind::TranscriptDelta => self.string_event(&reader, "delta", &reader.fields.delta, Body::Transcript),
+            WireKind::InputTranscriptDelta => self.input_transcript(&reader, &reader.fields.delta, false),
+            WireKind::InputTranscriptDone => self.input_transcript(&reader, &reader.fields.transcript, true),
+            WireKind::ArgumentsDone => self.tool_call(&reader),
+            WireKind::SpeechStarted => self.speech_started(&reader),
+            WireKind::SpeechStopped => self.emit(&reader, Body::SpeechStopped(reader.fields.audio_end_ms.int())),
+            WireKind::Committed => self.acknowledging(&reader, Body::InputCommitted, &Ack::Committed),
+            WireKind::Cleared => self.acknowledging(&reader, Body::Server, &Ack::Cleared),
+            WireKind::SessionCreated => self.session_created(&mut reader),
+            WireKind::SessionUpdated => self.acknowledging(&reader, Body::Server, &Ack::SessionUpdated),
+            WireKind::ItemAdded => self.item_added(&mut reader),
+            WireKind::ItemDeleted => self.item_answer(&mut reader, Ack::ItemDeleted),
+            WireKind::ItemTruncated => self.item_answer(&mut reader, Ack::ItemTruncated),
+            WireKind::ItemRetrieved => self.item_answer(&mut reader, Ack::ItemRetrieved),
+            WireKind::OutputItemAdded => self.output_item_added(&mut reader),
+            WireKind::ResponseCreated => self.response_created(&mut reader),
+            WireKind::ResponseDone => self.response_done(&mut reader),
+            WireKind::RateLimits => self.emit(&reader, Body::RateLimits),
+            WireKind::Error => self.error(&mut reader),
+            WireKind::Other => self.emit(&reader, Body::Server),
+        }
+    }
+
+    fn audio_delta(&mut self, reader: &Reader) {
+        let Some(delta) = reader.text(&reader.fields.delta) else {
+            return self.bad_field(reader, "delta", "string");
+        };
+        let response_id = reader.text(&reader.fields.response_id);
+        let decoded = match base64::decode_pcm16(delta.as_bytes()) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.bad_audio(reader, &error.to_string()),
+        };
+        if self.turns.is_cancelled(response_id) {
+            self.late_samples += decoded.samples.len() as u64;
+            return self.emit(reader, Body::Wire);
+        }
+        let sample_rate = self.dialect.output_sample_rate;
+        self.turns.audio(reader.text(&reader.fields.item_id), decoded.samples.len(), sample_rate, reader.now);
+        let content_index = reader.fields.content_index.int();
+        self.emit(reader, Body::Audio { samples: decoded.samples, sample_rate, content_index });
+        if decoded.odd_byte && self.turns.report_odd(response_id) {
+            let problem = "audio delta ends in half a sample; the odd byte was dropped".to_owned();
+            self.malformed(Malformed::BadAudio, problem, &reader.message, reader.now);
+        }
+    }
+
+    fn bad_audio(&mut self, reader: &Reader, problem: &str) {
+        // The scan leaves long audio unread: where it is no base64, the message may be no JSON either.
+        match Fields::parse(reader.message.as_bytes()) {
+            Err((kind, problem)) => self.malformed(kind, problem, &reader.message, reader.now),
+            Ok(_) => {
+                self.emit(reader, Body::Wire);
+                self.malformed(Malformed::BadAudio, format!("audio delta: {problem}"), &reader.message, reader.now);
+            }
+        }
+    }
+
+    fn string_event(&mut self, reader: &Reader, name: &str, field: &Field, body: fn(Text) -> Body) {
+        match field {
+            Field::Str(text) => self.emit(reader, body(text.clone())),
+            _ => self.bad_field(reader, name, "string"),
+        }
+    }
+
+    fn input_transcript(&mut self, reader: &Reader, field: &Field, is_final: bool) {
+        // xAI and others leave the field out where nothing was understood.
+        let text = match field {
+            Field::Str(text) => text.clone(),
+            _ => Text::owned(""),
+        };
+        self.emit(reader, Body::InputTranscript { text, is_final });
+    }
+
+    fn tool_call(&mut self, reader: &Reader) {
+        let (Some(call_id), Some(arguments)) =
+            (reader.text(&reader.fields.call_id), reader.text(&reader.fields.arguments))
+        else {
+            let missing = if reader.fields.call_id.text().is_none() { "call_id" } else { "arguments" };
+            return self.bad_field(reader, missing, "string");
+        };
+        let name = match &reader.fields.name {
+            Field::Str(name) => name.clone(),
+            _ => Text::from(self.turns.call_name(call_id)),
+        };
+        let is_object = serde_json::from_str::<Value>(arguments).is_ok_and(|value| value.is_object());
+        let body = Body::ToolCall {
+            call_id: reader.fields.call_id.text(),
+            name,
+            arguments: reader.fields.arguments.text(),
+        };
+        self.emit(reader, body);
+        if !is_object {
+            let problem = "tool arguments are no JSON object".to_owned();
+            self.malformed(Malformed::BadToolArguments, problem, &reader.message, reader.now);
+        }
+    }
+
+    fn speech_started(&mut self, reader: &Reader) {
+        self.emit(reader, Body::SpeechStarted(reader.fields.audio_start_ms.int()));
+        self.interrupted(reader);
+    }
+
+    fn interrupted(&mut self, reader: &Reader) {
+        if let Some((item_id, heard_ms)) = self.turns.interrupt(reader.now) {
+            let body = Body::Interrupted { heard_ms: Some(heard_ms), estimated: true };
+            let event = Event { item_id: Text::owned(item_id), leads: false, ..reader.event(body) };
+            self.events.push_back(event);
+        }
+    }
+
+    fn session_created(&mut self, reader: &mut Reader) {
+        let value = reader.value();
+        let id = value["session"]["id"].as_str().or_else(|| value["id"].as_str());
+        self.session_id = id.map(str::to_owned);
+        if self.ready {
+            return self.emit(reader, Body::Server);
+        }
+        self.emit(reader, Body::Open);
+        self.greeted(reader.now);
+    }
+
+    fn item_added(&mut self, reader: &mut Reader) {
+        let id = reader.value()["item"]["id"].as_str().unwrap_or_default().to_owned();
+        self.acknowledging_item(reader, id, Ack::ItemAdded);
+    }
+
+    fn item_answer(&mut self, reader: &mut Reader, ack: fn(String) -> Ack) {
+        let value = reader.value();
+        let id = value["item_id"].as_str().or_else(|| value["item"]["id"].as_str()).unwrap_or_default().to_owned();
+        self.acknowledging_item(reader, id, ack);
+    }
+
+    fn acknowledging_item(&mut self, reader: &Reader, id: String, ack: fn(String) -> Ack) {
+        let ack = ack(id.clone());
+        let mut event = reader.event(Body::Server);
+        event.item_id = Text::owned(id);
+        self.events.push_back(event.clone());
+        self.acknowledge(event, &ack);
+    }
+
+    fn output_item_added(&mut self, reader: &mut Reader) {
+        let item = &reader.value()["item"];
+        if let (Some(call_id), Some(name)) = (item["call_id"].as_str(), item["name"].as_str()) {
+            self.turns.call_added(call_id, name);
+        }
+        self.emit(reader, Body::Server);
+    }
+
+    fn response_created(&mut self, reader: &mut Reader) {
+        let response = &reader.value()["response"];
+        let id = response["id"].as_str().map(str::to_owned);
+        // An out-of-band response belongs to no conversation and runs beside the others.
+        let out_of_band = response.get("conversation_id").is_some_and(Value::is_null);
+        if let Some(id) = id.as_deref().filter(|_| !out_of_band) {
+            self.turns.response_created(id);
+        }
+        let event = Event { response_id: Text::from(id.as_deref()), ..reader.event(Body::ResponseStarted) };
+        self.events.push_back(event.clone());
+        self.acknowledge(event, &Ack::ResponseCreated);
+    }
+
+    fn response_done(&mut self, reader: &mut Reader) {
+        let value = reader.value();
+        let response = &value["response"];
+        let id = response["id"].as_str().or_else(|| value["response_id"].as_str()).map(str::to_owned);
+        let details = response["status_details"].clone();
+        let status = status(response["status"].as_str(), &details);
+        let usage = [&response["usage"], &value["usage"]].into_iter().find_map(Usage::from_openai);
+        let error = (status == TurnStatus::Failed).then(|| Error::Server(self.server_error(&details["error"])));
+        self.turns.response_done(id.as_deref());
+        if details["reason"] == "turn_detected" {
+            self.interrupted(reader);
+        }
+        let response_id = Text::from(id.as_deref());
+        let mut leads = true;
+        if let Some(usage) = usage {
+            let event = reader.event(Body::Usage(Box::new(usage)));
+            self.events.push_back(Event { response_id: response_id.clone(), ..event });
+            leads = false;
+        }
+        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final: true, error }));
+        let event = Event { response_id, leads, ..reader.event(body) };
+        self.events.push_back(event.clone());
+        self.acknowledge(event, &Ack::ResponseDone);
+    }
+
+    fn error(&mut self, reader: &mut Reader) {
+        let value = reader.value().clone();
+        let error = self.server_error(if value["error"].is_null() { &value } else { &value["error"] });
+        let code = error.code.clone().unwrap_or_default();
+        if !self.ready {
+            self.refusal = Some(Error::Server(error));
+            return;
+        }
+        let refused = error.event_id.as_deref().and_then(|id| self.pending.refused(id));
+        let Some(pending) = refused else {
+            let fatal = code == "session_expired";
+            let error = if fatal { Error::SessionExpired(error) } else { Error::Server(error) };
+            return self.emit(reader, Body::Error { error: Box::new(error), fatal });
+        };
+        if BENIGN.contains(&code.as_str()) {
+            self.emit(reader, Body::Wire);
+            return self.settle(pending.id.receipt, Outcome::Done);
+        }
+        let error = Error::Rejected(error);
+        self.emit(reader, Body::Error { error: Box::new(error.clone()), fatal: false });
+        if pending.id.event_id != CONFIG_EVENT_ID {
+            self.settle(pending.id.receipt, Outcome::Failed(error));
+        }
+    }
+
+    fn server_error(&self, value: &Value) -> ServerError {
+        let text = |key: &str| match &value[key] {
+            Value::String(text) => Some(self.settings.secrets.mask(text)),
+            Value::Null => None,
+            other => Some(self.settings.secrets.mask(&other.to_string())),
+        };
+        let message = match value {
+            Value::String(message) => Some(self.settings.secrets.mask(message)),
+            _ => text("message"),
+        };
+        ServerError {
+            message: message.unwrap_or_else(|| "the service reported an error without a message".to_owned()),
+            kind: text("type"),
+            code: text("code"),
+            param: text("param"),
+            event_id: text("event_id"),
+        }
+    }
+
+    fn acknowledging(&mut self, reader: &Reader, body: Body, ack: &Ack) {
+        let event = reader.event(body);
+        self.events.push_back(event.clone());
+        self.acknowledge(event, ack);
+    }
+
+    fn acknowledge(&mut self, mut event: Event, ack: &Ack) {
+        if let Some(receipt) = self.pending.acknowledged(ack) {
+            event.body = Body::Server;
+            self.settle(receipt, Outcome::Acknowledged(Box::new(event)));
+        }
+    }
+
+    fn emit(&mut self, reader: &Reader, body: Body) {
+        self.events.push_back(reader.event(body));
+    }
+
+    fn bad_field(&mut self, reader: &Reader, name: &str, expected: &str) {
+        let wire_type = reader.text(&reader.fields.kind).unwrap_or_default();
+        let problem = format!("{wire_type}: field is no {expected}: {name}");
+        self.emit(reader, Body::Wire);
+        self.malformed(Malformed::BadEvent, problem, &reader.message, reader.now);
+    }
+
+    /// Reports a message that cannot be read; the session goes on.
+    pub(super) fn malformed(&mut self, kind: Malformed, message: String, source: &Message, now: Instant) {
+        let excerpt = excerpt(source.as_bytes());
+        let secrets = &self.settings.secrets;
+        let (message, excerpt) = (secrets.mask(&message), secrets.mask(&excerpt));
+        let error = Box::new(Error::Malformed { kind, message, excerpt });
+        self.events.push_back(Event::ours(Body::Error { error, fatal: false }, now));
+    }
+}
+
+/// One message with what has been read of it.
+struct Reader {
+    message: Message,
+    fields: Fields,
+    value: Option<Value>,
+    now: Instant,
+}
+
+impl Reader {
+    /// The whole message as JSON.
+    fn value(&mut self) -> &Value {
+        let message = &self.message;
+        self.value.get_or_insert_with(|| serde_json::from_slice(message.as_bytes()).unwrap_or_default())
+    }
+
+    fn text<'a>(&'a self, field: &'a Field) -> Option<&'a str> {
+        self.message.resolve_field(field)
+    }
+
+    fn event(&self, body: Body) -> Event {
+        Event {
+            body,
+            message: Some(self.message.clone()),
+            wire_type: self.fields.kind.text(),
+            event_id: self.fields.event_id.text(),
+            item_id: self.fields.item_id.text(),
+            response_id: self.fields.response_id.text(),
+            leads: true,
+            received_at: self.now,
+        }
+    }
+}
+
+impl Message {
+    fn resolve_field<'a>(&'a self, field: &'a Field) -> Option<&'a str> {
+        match field {
+            Field::Str(text) => self.resolve(text),
+            _ => None,
+        }
+    }
+}
+
+fn status(status: Option<&str>, details: &Value) -> TurnStatus {
+    match status {
+        Some("cancelled") => TurnStatus::Cancelled,
+        Some("incomplete") => TurnStatus::Incomplete,
+        Some("failed") => TurnStatus::Failed,
+        _ if details["error"].is_object() => TurnStatus::Failed,
+        _ => TurnStatus::Completed,
+    }
+}
+
+/// The start of a message, escaped, at most 4 KiB.
+fn excerpt(bytes: &[u8]) -> String {
+    let start = &bytes[..bytes.len().min(EXCERPT_BYTES)];
+    let mut text: String = start.escape_ascii().to_string();
+    text.truncate(EXCERPT_BYTES);
+    text
+}
+
+const EXCERPT_BYTES: usize = 4096;
+
+/// Refusals that only mean that there was nothing left to do.
+const BENIGN: &[&str] = &["response_cancel_not_active", "item_create_duplicate_item_id"];

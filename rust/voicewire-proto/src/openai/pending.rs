@@ -1,0 +1,114 @@
+//! Commands that wait for the service's answer.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::command::{CommandId, ReceiptId};
+use crate::error::Error;
+use crate::protocol::{Outcome, Settled};
+
+/// The answer that a command waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ack {
+    /// None: written is done.
+    None,
+    SessionUpdated,
+    ItemAdded(String),
+    ItemDeleted(String),
+    ItemTruncated(String),
+    ItemRetrieved(String),
+    Committed,
+    Cleared,
+    ResponseCreated,
+    /// `response.done`, after a cancel.
+    ResponseDone,
+}
+
+/// A command whose fate is open.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) id: CommandId,
+    pub(super) ack: Ack,
+    /// Wire type, for the message of a timeout.
+    pub(super) command: String,
+    /// Ids of further messages that belong to the same command.
+    pub(super) siblings: Vec<String>,
+    /// Set once it is written.
+    deadline: Option<Instant>,
+}
+
+/// All commands whose fate is open, oldest first.
+#[derive(Debug)]
+pub(super) struct PendingCommands {
+    open: VecDeque<Pending>,
+    timeout: Duration,
+}
+
+/// Commands without an answer are remembered for this many others, so that a late refusal finds its command.
+const REMEMBERED: usize = 256;
+
+impl PendingCommands {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { open: VecDeque::new(), timeout }
+    }
+
+    pub(super) fn push(&mut self, id: CommandId, ack: Ack, command: &str, siblings: Vec<String>) {
+        self.open.push_back(Pending { id, ack, command: command.to_owned(), siblings, deadline: None });
+        if self.open.iter().filter(|pending| pending.ack == Ack::None).count() > REMEMBERED {
+            if let Some(oldest) = self.open.iter().position(|pending| pending.ack == Ack::None) {
+                self.open.remove(oldest);
+            }
+        }
+    }
+
+    /// Starts the clock of the command that `event_id` belongs to.
+    pub(super) fn written(&mut self, event_id: &str, now: Instant) {
+        if let Some(pending) = self.open.iter_mut().rev().find(|pending| pending.id.event_id == event_id) {
+            pending.deadline = (pending.ack != Ack::None).then(|| now + self.timeout);
+        }
+    }
+
+    /// The oldest command that waits for `ack`, taken out.
+    pub(super) fn acknowledged(&mut self, ack: &Ack) -> Option<ReceiptId> {
+        let at = self.open.iter().position(|pending| pending.ack == *ack && pending.deadline.is_some())?;
+        self.open.remove(at).map(|pending| pending.id.receipt)
+    }
+
+    /// The command that the service refused under `event_id`, taken out.
+    pub(super) fn refused(&mut self, event_id: &str) -> Option<Pending> {
+        let at = self.open.iter().position(|pending| {
+            pending.id.event_id == event_id || pending.siblings.iter().any(|sibling| sibling == event_id)
+        })?;
+        self.open.remove(at)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.open.iter().filter_map(|pending| pending.deadline).min()
+    }
+
+    /// Takes out what is overdue.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Settled> {
+        let seconds = self.timeout.as_secs_f64();
+        let (overdue, open) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|pending| pending.deadline.is_some_and(|deadline| deadline <= now));
+        self.open = open;
+        let overdue: VecDeque<Pending> = overdue;
+        overdue
+            .into_iter()
+            .map(|pending| failed(pending.id.receipt, Error::AckTimeout { command: pending.command, seconds }))
+            .collect()
+    }
+
+    /// Takes out everything.
+    pub(super) fn fail_all(&mut self, error: &Error) -> Vec<Settled> {
+        std::mem::take(&mut self.open)
+            .into_iter()
+            .map(|pending| failed(pending.id.receipt, error.clone()))
+            .collect()
+    }
+}
+
+fn failed(receipt: ReceiptId, error: Error) -> Settled {
+    Settled { receipt, outcome: Outcome::Failed(error) }
+}

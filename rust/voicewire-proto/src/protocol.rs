@@ -1,0 +1,80 @@
+//! The shape of a protocol: messages and commands in, events and messages out, time as an argument.
+
+use std::time::Instant;
+
+use crate::command::{Command, CommandId, ReceiptId};
+use crate::error::Error;
+use crate::event::Event;
+use crate::message::Message;
+use crate::uplink::AudioEncoder;
+
+/// A provider's protocol, without I/O and without a clock.
+pub trait Protocol: Send {
+    /// Takes in one message; events and settlements follow from `poll_event` and `poll_settled`.
+    fn receive(&mut self, message: Message, now: Instant);
+
+    /// The next event, in the order of the wire.
+    fn poll_event(&mut self) -> Option<Event>;
+
+    /// The next command whose fate is known. To be polled after `poll_event` has run dry.
+    fn poll_settled(&mut self) -> Option<Settled>;
+
+    /// Takes in a command of ours; messages follow from `poll_transmit`.
+    fn send(&mut self, command: Command, id: CommandId);
+
+    /// The next message to write; the time for its answer starts at `now`.
+    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit>;
+
+    /// When `handle_timeout` wants to be called.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Does what is due at `now`.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// Whether commands may be sent: the service has greeted us.
+    fn is_ready(&self) -> bool;
+
+    /// Why the service turned us away before the session was ready.
+    fn refusal(&self) -> Option<&Error>;
+
+    /// The service's id of the session.
+    fn session_id(&self) -> Option<&str>;
+
+    /// Samples of late audio that were not delivered.
+    fn dropped_samples(&self) -> u64;
+
+    /// How audio is wrapped for the wire.
+    fn audio_encoder(&self) -> AudioEncoder;
+
+    /// Ends the protocol: every command without an answer settles with `error`.
+    fn close(&mut self, error: Error);
+}
+
+/// One message to write.
+#[derive(Debug)]
+pub struct Transmit {
+    /// JSON text.
+    pub text: String,
+    /// A receipt that resolves once the message is written, because the protocol has no answer to it.
+    pub settles: Option<ReceiptId>,
+}
+
+/// The fate of a command.
+#[derive(Debug)]
+pub struct Settled {
+    /// Whose.
+    pub receipt: ReceiptId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The service answered with this event.
+    Acknowledged(Box<Event>),
+    /// There is no answer: it was written, or there was nothing to do.
+    Done,
+    /// It failed.
+    Failed(Error),
+}

@@ -1,0 +1,144 @@
+//! `vw.audio`: the codecs and the resampler, usable alone.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use numpy::PyArray1;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use voicewire_audio::resample::Resampler;
+use voicewire_audio::{base64, pcm16, wav};
+
+use crate::errors::poisoned;
+use crate::samples;
+
+type Samples<'py> = Bound<'py, PyArray1<i16>>;
+
+/// Encode samples as base64 of little-endian PCM16, standard alphabet, padded.
+#[pyfunction]
+pub(crate) fn base64_encode(samples: &Bound<'_, PyAny>) -> PyResult<String> {
+    let mut input = Vec::new();
+    samples::read(samples, "samples", &mut input)?;
+    let mut text = Vec::new();
+    base64::encode_pcm16(&input, &mut text);
+    String::from_utf8(text).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Decode base64 of little-endian PCM16 to an int16 array that owns its memory.
+///
+/// Raises `ValueError` for anything but the standard alphabet with padding, and for an odd byte count.
+#[pyfunction]
+pub(crate) fn base64_decode<'py>(py: Python<'py>, text: &str) -> PyResult<Samples<'py>> {
+    let decoded = base64::decode_pcm16(text.as_bytes()).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    if decoded.odd_byte {
+        return Err(PyValueError::new_err(format!("odd byte count: {}", decoded.samples.len() * 2 + 1)));
+    }
+    Ok(PyArray1::from_vec(py, decoded.samples))
+}
+
+/// Convert float samples (−1…1) to int16: ×32768, rounded to nearest even, saturating.
+///
+/// Raises `ValueError` for NaN.
+#[pyfunction]
+pub(crate) fn float_to_pcm16<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Samples<'py>> {
+    let mut output = Vec::new();
+    samples::read(samples, "samples", &mut output)?;
+    Ok(PyArray1::from_vec(py, output))
+}
+
+/// Convert int16 samples to float32: /32768.
+#[pyfunction]
+pub(crate) fn pcm16_to_float<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray1<f32>>> {
+    let mut input = Vec::new();
+    samples::read(samples, "samples", &mut input)?;
+    let mut output = Vec::new();
+    pcm16::pcm16_to_float(&input, &mut output);
+    Ok(PyArray1::from_vec(py, output))
+}
+
+/// Read a WAV file's bytes: mono int16 samples and their rate in Hz.
+///
+/// Raises `ValueError` where the bytes are no WAV, or of a kind that is not supported, or without samples.
+#[pyfunction]
+pub(crate) fn read_wav<'py>(py: Python<'py>, data: &[u8]) -> PyResult<(Samples<'py>, u32)> {
+    let wav = wav::read_wav(data).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok((PyArray1::from_vec(py, wav.samples), wav.sample_rate))
+}
+
+/// Set how the I/O threads work: their number, and for how long an event may wait for company in ms (None: adaptive).
+///
+/// Raises `RuntimeError` where the threads run already.
+#[pyfunction]
+#[pyo3(signature = (io_threads=None, wake_latency_ms=None))]
+pub(crate) fn configure(io_threads: Option<usize>, wake_latency_ms: Option<f64>) -> PyResult<()> {
+    if let Some(count) = io_threads {
+        if !voicewire_net::io::configure_threads(count) {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err("the I/O threads run already: io_threads"));
+        }
+    }
+    let window = match wake_latency_ms {
+        None => voicewire_net::io::DEFAULT_WINDOW,
+        Some(ms) => Duration::try_from_secs_f64(ms / 1000.0)
+            .map_err(|_| PyValueError::new_err(format!("not a time: wake_latency_ms={ms}")))?,
+    };
+    voicewire_net::io::configure_window(window);
+    Ok(())
+}
+
+/// Changes the sample rate of a stream, chunk by chunk, without clicks at the edges.
+#[pyclass(frozen, name = "Resampler", module = "voicewire.audio")]
+pub struct PyResampler {
+    inner: Mutex<Resampler>,
+}
+
+#[pymethods]
+impl PyResampler {
+    /// From one rate to another, in Hz, 4,000 to 192,000 each.
+    ///
+    /// Raises `ValueError` for a rate out of range.
+    #[new]
+    fn new(from_rate: u32, to_rate: u32) -> PyResult<Self> {
+        let inner = Resampler::new(from_rate, to_rate).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { inner: Mutex::new(inner) })
+    }
+
+    /// Take the next chunk; returns what is ready of the output.
+    fn process<'py>(&self, py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Samples<'py>> {
+        let mut input = Vec::new();
+        samples::read(samples, "samples", &mut input)?;
+        self.run(py, |resampler, output| resampler.process(&input, output))
+    }
+
+    /// End the stream; returns the rest of the output and begins anew.
+    fn flush<'py>(&self, py: Python<'py>) -> PyResult<Samples<'py>> {
+        self.run(py, |resampler, output| resampler.flush(output))
+    }
+
+    /// Forget the stream so far.
+    fn reset(&self) -> PyResult<()> {
+        self.inner.lock().map_err(|_| poisoned())?.reset();
+        Ok(())
+    }
+
+    /// Seconds by which the output is behind the input.
+    #[getter]
+    fn delay(&self) -> PyResult<f64> {
+        Ok(self.inner.lock().map_err(|_| poisoned())?.delay_seconds())
+    }
+}
+
+impl PyResampler {
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut Resampler, &mut Vec<i16>) + Send,
+    ) -> PyResult<Samples<'py>> {
+        let output = py.detach(|| {
+            let mut output = Vec::new();
+            let mut resampler = self.inner.lock().map_err(|_| ())?;
+            work(&mut resampler, &mut output);
+            Ok(output)
+        });
+        output.map(|output| PyArray1::from_vec(py, output)).map_err(|()| poisoned())
+    }
+}

@@ -1,0 +1,550 @@
+//! The Python side of a session: commands and audio in, deliveries out to handlers, iterators and the owner.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::{PyTraverseError, PyVisit};
+use serde_json::{Map, Value};
+use voicewire_audio::resample::Resampler;
+use voicewire_net::session::Plan;
+use voicewire_net::{Delivery, Item, Session};
+use voicewire_proto::openai::{OpenAi, Settings, GA};
+use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Secrets, SessionConfig, Settled};
+
+use crate::dispatch::{sent_view, wire_view, Handler, Handlers, Topic};
+use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
+use crate::errors::{config_error, connect_failure, exception, from_error, send_error};
+use crate::event::{self, PyEvent};
+use crate::event_classes::ErrorEvent;
+use crate::hub::PyHub;
+use crate::iterator::{EventIterator, Queue, Queued};
+use crate::samples;
+
+/// Audio that is resampled and encoded without letting other Python threads run, samples.
+const BRIEF: usize = 24_000;
+
+/// One session, owned by a client.
+#[pyclass(frozen, weakref, name = "Session", module = "voicewire._voicewire")]
+pub struct PySession {
+    net: Session,
+    owner: Py<PyWeakrefReference>,
+    handlers: Mutex<Arc<Handlers>>,
+    /// The iterator that collects from `connect` on.
+    main: Mutex<Option<Arc<Queue>>>,
+    /// Iterators that users made; they die with their last reference.
+    others: Mutex<Vec<Weak<Queue>>>,
+    uplink: Mutex<Uplink>,
+    secrets: Mutex<Secrets>,
+    next_token: AtomicU64,
+    next_receipt: AtomicU64,
+    prefix: String,
+}
+
+/// The state that `send_audio` carries from chunk to chunk.
+#[derive(Default)]
+struct Uplink {
+    resampler: Option<(u32, Resampler)>,
+    input: Vec<i16>,
+    output: Vec<i16>,
+}
+
+#[pymethods]
+impl PySession {
+    /// `owner` is told of receipts, the start and the end; it is held weakly.
+    #[new]
+    fn new(owner: &Bound<'_, PyAny>, limits: &str) -> PyResult<Self> {
+        Ok(Self {
+            net: Session::new(read_limits(&parse(limits)), GA.audio),
+            owner: PyWeakrefReference::new(owner)?.unbind(),
+            handlers: Mutex::default(),
+            main: Mutex::default(),
+            others: Mutex::default(),
+            uplink: Mutex::default(),
+            secrets: Mutex::default(),
+            next_token: AtomicU64::new(1),
+            next_receipt: AtomicU64::new(1),
+            prefix: random_prefix(),
+        })
+    }
+
+    /// Connects in the background.
+    fn connect(slf: &Bound<'_, Self>, hub: &Bound<'_, PyHub>, options: &str, config: &str) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let options = parse(options);
+        let endpoint = read_endpoint(&options).map_err(|error| config_error(py, &error))?;
+        let config = read_config(py, config)?;
+        let (timeouts, ack_timeout) = read_timeouts(&options["timeouts"]);
+        *lock(&this.secrets) = endpoint.secrets.clone();
+        let settings = Settings { config, ack_timeout, secrets: endpoint.secrets.clone() };
+        let plan = Plan {
+            target: target(&endpoint, &options, this.net.limits().max_message_bytes),
+            timeouts,
+            inbox: Arc::clone(&hub.get().inbox),
+            protocol: Box::new(OpenAi::new(&GA, settings)),
+        };
+        hub.get().add(slf)?;
+        let main = Arc::new(Queue::new(this.net.clone(), filter(None), false));
+        let old = lock(&this.main).replace(main);
+        drop(old);
+        *lock(&this.uplink) = Uplink::default();
+        match this.net.start(plan) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(PyErr::from_value(exception(py, "VoicewireError", (error.to_string(),), &[])?)),
+        }
+    }
+
+    /// Appends a command; returns the number of its receipt and its `event_id`.
+    #[pyo3(signature = (kind, payload="{}"))]
+    fn command(&self, py: Python<'_>, kind: &str, payload: &str) -> PyResult<(u64, String)> {
+        let command = read_command(py, kind, parse(payload))?;
+        if matches!(command, Command::CommitAudio) {
+            self.flush_resampler(py)?;
+        }
+        let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
+        let event_id = format!("evt_{}{receipt}", self.prefix);
+        let id = CommandId { receipt, event_id: event_id.clone() };
+        self.net.send(command, id).map_err(|error| send_error(py, &error))?;
+        Ok((receipt, event_id))
+    }
+
+    /// Sends audio; see `RealtimeClient.send_audio`.
+    #[pyo3(signature = (samples, sample_rate=None))]
+    fn send_audio(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, sample_rate: Option<u32>) -> PyResult<()> {
+        let mut uplink = lock(&self.uplink);
+        let mut input = std::mem::take(&mut uplink.input);
+        drop(uplink);
+        input.clear();
+        samples::read(samples, "samples", &mut input)?;
+        let sent = if input.len() <= BRIEF {
+            self.push_audio(&input, sample_rate)
+        } else {
+            py.detach(|| self.push_audio(&input, sample_rate))
+        };
+        lock(&self.uplink).input = input;
+        sent.map_err(|error| error.raise(py))
+    }
+
+    /// Asks the peer for a pong; returns the number of the receipt.
+    fn ping(&self, py: Python<'_>) -> PyResult<u64> {
+        let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
+        self.net.ping(receipt).map_err(|error| send_error(py, &error))?;
+        Ok(receipt)
+    }
+
+    /// Settles a receipt when all that was sent before is written.
+    fn flush(&self, py: Python<'_>) -> PyResult<u64> {
+        let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
+        self.net.flush(receipt).map_err(|error| send_error(py, &error))?;
+        Ok(receipt)
+    }
+
+    /// Says goodbye, from any state; returns receipts of commands that will never be written.
+    fn close(&self) -> Vec<u64> {
+        self.net.close()
+    }
+
+    /// Registers a callable; the key is "neutral:NAME", "wire:NAME", "wire:*", "sent:NAME" or "sent:*".
+    fn add_handler(&self, key: &str, handler: Py<PyAny>) -> PyResult<u64> {
+        let topic = read_topic(key);
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let handler = Arc::new(Handler::new(token, handler));
+        self.change_handlers(|handlers| handlers.add(topic, handler));
+        Ok(token)
+    }
+
+    /// Takes a callable out again.
+    fn remove_handler(&self, token: u64) {
+        self.change_handlers(|handlers| handlers.remove(token));
+    }
+
+    /// The iterator that collects from `connect` on; None before the first `connect`.
+    fn main_iterator(&self) -> Option<EventIterator> {
+        lock(&self.main).as_ref().map(|queue| EventIterator { queue: Arc::clone(queue) })
+    }
+
+    /// A new iterator that collects the named kinds from here on.
+    fn iterator(&self, kinds: Vec<String>) -> EventIterator {
+        let queue = Arc::new(Queue::new(self.net.clone(), filter(Some(&kinds)), true));
+        let mut others = lock(&self.others);
+        others.retain(|queue| queue.strong_count() > 0);
+        others.push(Arc::downgrade(&queue));
+        EventIterator { queue }
+    }
+
+    /// Delivers an `ErrorEvent` of our own making.
+    fn report(slf: &Bound<'_, Self>, error: Bound<'_, PyAny>, fatal: bool) -> PyResult<()> {
+        let body = Body::Error { error: Box::new(Error::Internal(String::new())), fatal };
+        let base = PyEvent::with_detail(Event::ours(body, Instant::now()), error);
+        let event = Py::new(slf.py(), (ErrorEvent {}, base))?.into_any();
+        slf.get().fire_neutral(slf, Kind::Error, &event)?;
+        slf.get().enqueue(Kind::Error, 256, || Ok(Queued::Made(event.clone_ref(slf.py()))))?;
+        slf.get().wake_iterators(slf.py())
+    }
+
+    /// Counts bytes that a handler's backlog holds.
+    fn hold(&self, weight: usize) {
+        self.net.retain(weight);
+    }
+
+    /// Gives them back.
+    fn release(&self, weight: usize) {
+        self.net.release(weight);
+    }
+
+    /// "idle", "connecting", "open", "closing" or "closed".
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.net.phase().as_str()
+    }
+
+    /// Counters, by name.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = PyDict::new(py);
+        for (name, value) in self.net.stats().each() {
+            stats.set_item(name, value)?;
+        }
+        stats.set_item("inbox_bytes", self.net.inbox_bytes())?;
+        stats.set_item("outbox_bytes", self.net.outbox_bytes())?;
+        Ok(stats)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A lock that is held means that the object is in use; the collector will come again.
+        if let Ok(handlers) = self.handlers.try_lock() {
+            handlers.all().try_for_each(|handler| visit.call(&handler.callable))?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let handlers = self.handlers.try_lock().map(|mut handlers| std::mem::take(&mut *handlers));
+        drop(handlers);
+    }
+}
+
+/// Why audio was not taken.
+enum AudioError {
+    Send(voicewire_net::SendError),
+    Rate(String),
+}
+
+impl AudioError {
+    fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Send(error) => send_error(py, &error),
+            Self::Rate(message) => pyo3::exceptions::PyValueError::new_err(format!("sample_rate: {message}")),
+        }
+    }
+}
+
+impl PySession {
+    pub(crate) fn id(&self) -> u64 {
+        self.net.id()
+    }
+
+    /// Takes one delivery to whom it concerns.
+    pub(crate) fn deliver(&self, slf: &Bound<'_, Self>, hub: &PyHub, delivery: Delivery) -> PyResult<()> {
+        let py = slf.py();
+        let result = match delivery.item {
+            Item::Event(event) => self.deliver_event(slf, event, delivery.weight),
+            Item::Settled(settled) => self.deliver_settled(py, settled),
+            Item::Sent(text) => self.deliver_sent(slf, text),
+            Item::Connected => self.tell(py, "_connected", ()),
+            Item::ConnectFailed(failure) => {
+                let error = connect_failure(py, &failure, &lock(&self.secrets).clone())?;
+                self.tell(py, "_connect_failed", (error,))
+            }
+            Item::Ended(abandoned) => {
+                hub.forget(self.id());
+                self.queues().iter().for_each(|queue| queue.end());
+                self.tell(py, "_ended", (abandoned,))
+            }
+        };
+        if delivery.weight > 0 {
+            self.net.release(delivery.weight);
+        }
+        result
+    }
+
+    pub(crate) fn wake_iterators(&self, py: Python<'_>) -> PyResult<()> {
+        self.queues().iter().try_for_each(|queue| queue.wake(py))
+    }
+
+    fn deliver_event(&self, slf: &Bound<'_, Self>, event: Box<Event>, weight: usize) -> PyResult<()> {
+        let py = slf.py();
+        let kind = event.kind();
+        let handlers = Arc::clone(&lock(&self.handlers));
+        let wire = handlers.of_wire(&event);
+        let wire_view = (!wire.is_empty()).then(|| wire_view(&event));
+        let neutral = handlers.neutral(kind);
+        let keep_going = |result| self.owner_tells_usage(py, kind, result);
+        if neutral.is_empty() && wire.is_empty() && kind != Kind::Usage {
+            return self.enqueue(kind, weight, || Ok(Queued::Lazy(event)));
+        }
+        let made = if neutral.is_empty() && !self.is_wanted(kind) {
+            None
+        } else {
+            Some(event::build(py, *event)?)
+        };
+        self.fire_both(slf, neutral, made.as_ref(), &wire, wire_view)?;
+        match made {
+            Some(made) => {
+                keep_going(Some(&made))?;
+                self.enqueue(kind, weight, || Ok(Queued::Made(made)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Calls the handlers of the neutral event and those of its wire name, in the order of their registration.
+    fn fire_both(
+        &self,
+        slf: &Bound<'_, Self>,
+        neutral: &[Arc<Handler>],
+        made: Option<&Py<PyAny>>,
+        wire: &[Arc<Handler>],
+        wire_view: Option<Event>,
+    ) -> PyResult<()> {
+        let wire_event = wire_view.map(|view| event::build(slf.py(), view)).transpose()?;
+        let (mut neutral, mut wire) = (neutral.iter().peekable(), wire.iter().peekable());
+        loop {
+            let neutral_first = match (neutral.peek(), wire.peek()) {
+                (Some(a), Some(b)) => a.token < b.token,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => return Ok(()),
+            };
+            let (handler, event) = if neutral_first { (neutral.next(), made) } else { (wire.next(), wire_event.as_ref()) };
+            if let (Some(handler), Some(event)) = (handler, event) {
+                self.call(slf, handler, event)?;
+            }
+        }
+    }
+
+    fn fire_neutral(&self, slf: &Bound<'_, Self>, kind: Kind, event: &Py<PyAny>) -> PyResult<()> {
+        let handlers = Arc::clone(&lock(&self.handlers));
+        handlers.neutral(kind).iter().try_for_each(|handler| self.call(slf, handler, event))
+    }
+
+    /// Calls one handler; what it raises goes to the owner, the other handlers still run.
+    fn call(&self, slf: &Bound<'_, Self>, handler: &Handler, event: &Py<PyAny>) -> PyResult<()> {
+        if !handler.is_active() {
+            return Ok(());
+        }
+        let py = slf.py();
+        match handler.callable.call1(py, (event,)) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_instance_of::<pyo3::exceptions::PyException>(py) => {
+                self.tell(py, "_handler_failed", (&handler.callable, event, error))
+            }
+            // KeyboardInterrupt and SystemExit are for the event loop.
+            Err(error) => Err(error),
+        }
+    }
+
+    fn owner_tells_usage(&self, py: Python<'_>, kind: Kind, made: Option<&Py<PyAny>>) -> PyResult<()> {
+        match made {
+            Some(event) if kind == Kind::Usage => self.tell(py, "_used", (event,)),
+            _ => Ok(()),
+        }
+    }
+
+    fn deliver_settled(&self, py: Python<'_>, settled: Settled) -> PyResult<()> {
+        let Settled { receipt, outcome } = settled;
+        match outcome {
+            Outcome::Acknowledged(event) => self.tell(py, "_settled", (receipt, event::build(py, *event)?, py.None())),
+            Outcome::Done => self.tell(py, "_settled", (receipt, py.None(), py.None())),
+            Outcome::Failed(error) => self.tell(py, "_settled", (receipt, py.None(), from_error(py, &error)?)),
+        }
+    }
+
+    fn deliver_sent(&self, slf: &Bound<'_, Self>, text: bytes::Bytes) -> PyResult<()> {
+        let Some(view) = sent_view(text, Instant::now()) else { return Ok(()) };
+        let handlers = Arc::clone(&lock(&self.handlers));
+        let found = handlers.of_sent(view.resolve(&view.wire_type).unwrap_or_default());
+        if found.is_empty() {
+            return Ok(());
+        }
+        let event = event::build(slf.py(), view)?;
+        found.iter().try_for_each(|handler| self.call(slf, handler, &event))
+    }
+
+    /// Appends an event to every iterator that wants it; makes its Python object only where several do.
+    fn enqueue(&self, kind: Kind, weight: usize, queued: impl FnOnce() -> PyResult<Queued>) -> PyResult<()> {
+        let mut queues = self.queues();
+        queues.retain(|queue| queue.wants(kind));
+        let Some(last) = queues.pop() else { return Ok(()) };
+        let mut queued = queued()?;
+        if !queues.is_empty() {
+            Python::attach(|py| -> PyResult<()> {
+                let made = match queued_object(py, &mut queued)? {
+                    Some(made) => made,
+                    None => return Ok(()),
+                };
+                for queue in &queues {
+                    queue.push(Queued::Made(made.clone_ref(py)), weight);
+                }
+                Ok(())
+            })?;
+        }
+        last.push(queued, weight);
+        Ok(())
+    }
+
+    fn is_wanted(&self, kind: Kind) -> bool {
+        self.queues().iter().any(|queue| queue.wants(kind))
+    }
+
+    fn queues(&self) -> Vec<Arc<Queue>> {
+        let mut queues: Vec<_> = lock(&self.main).iter().cloned().collect();
+        queues.extend(lock(&self.others).iter().filter_map(Weak::upgrade));
+        queues
+    }
+
+    fn push_audio(&self, input: &[i16], sample_rate: Option<u32>) -> Result<(), AudioError> {
+        let wire_rate = GA.audio.sample_rate;
+        let rate = sample_rate.unwrap_or(wire_rate);
+        let mut uplink = lock(&self.uplink);
+        self.net.admits_audio().map_err(AudioError::Send)?;
+        let Uplink { resampler, output, .. } = &mut *uplink;
+        output.clear();
+        if resampler.as_ref().is_some_and(|(from, _)| *from != rate) {
+            // Another source: the tail of the old one comes first.
+            if let Some((_, mut old)) = resampler.take() {
+                old.flush(output);
+            }
+        }
+        if rate == wire_rate && output.is_empty() {
+            return self.net.send_audio(input).map_err(AudioError::Send);
+        }
+        if rate == wire_rate {
+            output.extend_from_slice(input);
+        } else {
+            if resampler.is_none() {
+                let made = Resampler::new(rate, wire_rate).map_err(|error| AudioError::Rate(error.to_string()))?;
+                *resampler = Some((rate, made));
+            }
+            if let Some((_, resampler)) = resampler {
+                resampler.process(input, output);
+            }
+        }
+        self.net.send_audio(output).map_err(AudioError::Send)
+    }
+
+    /// Sends what the resampler holds back, before a turn is closed.
+    fn flush_resampler(&self, py: Python<'_>) -> PyResult<()> {
+        let mut uplink = lock(&self.uplink);
+        let Some((_, mut resampler)) = uplink.resampler.take() else { return Ok(()) };
+        let mut tail = Vec::new();
+        resampler.flush(&mut tail);
+        if tail.is_empty() {
+            return Ok(());
+        }
+        self.net.send_audio(&tail).map_err(|error| send_error(py, &error))
+    }
+
+    fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
+        let mut current = lock(&self.handlers);
+        let mut handlers = Handlers::clone(&current);
+        change(&mut handlers);
+        self.net.observe(handlers.observes_sent());
+        let old = std::mem::replace(&mut *current, Arc::new(handlers));
+        drop(current);
+        // Callables may run code when they go: not under the lock.
+        drop(old);
+    }
+
+    fn tell<'py>(&self, py: Python<'py>, method: &str, args: impl pyo3::call::PyCallArgs<'py>) -> PyResult<()> {
+        match self.owner.bind(py).upgrade() {
+            Some(owner) => owner.call_method1(method, args).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for PySession {
+    fn drop(&mut self) {
+        // Nobody can hear of the rest.
+        let _ = self.net.close();
+    }
+}
+
+fn queued_object(py: Python<'_>, queued: &mut Queued) -> PyResult<Option<Py<PyAny>>> {
+    if let Queued::Lazy(event) = queued {
+        let placeholder = Event::ours(Body::Wire, event.received_at);
+        let event = std::mem::replace(&mut **event, placeholder);
+        *queued = Queued::Made(event::build(py, event)?);
+    }
+    match queued {
+        Queued::Made(made) => Ok(Some(made.clone_ref(py))),
+        Queued::Lazy(_) => Ok(None),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these protect is replaced or appended to in one step: a panic leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The filter of an iterator: the named kinds, or all that are not for wire handlers alone.
+fn filter(kinds: Option<&[String]>) -> u64 {
+    match kinds {
+        Some(kinds) if !kinds.is_empty() => kinds.iter().filter_map(|name| Kind::named(name)).map(Kind::bit).sum(),
+        _ => !Kind::Wire.bit(),
+    }
+}
+
+fn read_topic(key: &str) -> Topic {
+    match key.split_once(':') {
+        Some(("wire", "*")) => Topic::AnyWire,
+        Some(("sent", "*")) => Topic::AnySent,
+        Some(("sent", name)) => Topic::Sent(name.to_owned()),
+        Some(("neutral", name)) => Kind::named(name).map_or_else(|| Topic::Wire(name.to_owned()), Topic::Kind),
+        Some((_, name)) => Topic::Wire(voicewire_proto::openai::canonical(name).to_owned()),
+        None => Topic::Wire(key.to_owned()),
+    }
+}
+
+fn read_config(py: Python<'_>, config: &str) -> PyResult<SessionConfig> {
+    SessionConfig::from_options(object(parse(config))).map_err(|error| config_error(py, &error))
+}
+
+fn read_command(py: Python<'_>, kind: &str, payload: Value) -> PyResult<Command> {
+    let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
+    Ok(match kind {
+        "update_session" => Command::UpdateSession(Box::new(
+            SessionConfig::from_options(object(payload)).map_err(|error| config_error(py, &error))?,
+        )),
+        "send_text" => Command::SendText { text: text("text"), respond: payload["respond"].as_bool().unwrap_or(true) },
+        "commit_audio" => Command::CommitAudio,
+        "clear_audio" => Command::ClearAudio,
+        "create_response" => Command::CreateResponse(object(payload)),
+        "cancel_response" => {
+            let heard = payload["audio_end_ms"].as_u64();
+            Command::CancelResponse { truncate: heard.map(|heard| (text("item_id"), heard)) }
+        }
+        _ => Command::Raw { kind: text("type"), payload: object(payload["payload"].clone()) },
+    })
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// Six characters that differ from process to process and from session to session.
+fn random_prefix() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let mut number = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let mut prefix = String::new();
+    for _ in 0..6 {
+        prefix.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+    }
+    prefix + "_"
+}

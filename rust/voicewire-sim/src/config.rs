@@ -1,0 +1,76 @@
+//! What a simulator is started with; read on every step of the path.
+
+use crate::{Fault, Script};
+
+/// What happens to a client that sends the header `OpenAI-Beta: realtime=v1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Beta {
+    /// Upgrade, then `error{code: beta_api_shape_disabled}` and close 4000, as the service does since May 2026.
+    #[default]
+    Refuse,
+    /// Serve the client; it is spoken to in the GA dialect.
+    Allow,
+}
+
+/// How a wrong key or an unknown model is refused; both ways are seen in the field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// An HTTP response (401, 404) with a JSON body instead of the upgrade.
+    #[default]
+    Http,
+    /// Upgrade, then an `error` event and close 4000.
+    Event,
+}
+
+/// Options of a simulator.
+#[derive(Clone, Debug)]
+pub struct SimulatorConfig {
+    /// Address to listen on. Default `127.0.0.1`: the simulator is not hardened for a network.
+    pub host: String,
+    /// Port to listen on. Default 0: the system picks one, `Simulator::url` tells it.
+    pub port: u16,
+    /// Treatment of beta clients. Default: refuse.
+    pub beta: Beta,
+    /// Key that clients must show. Default none: any key, or no key, is accepted.
+    pub api_key: Option<String>,
+    /// How a wrong key or an unknown model is refused. Default: by HTTP.
+    pub refusal: Refusal,
+    /// Models that exist. Default none: any model.
+    pub models: Option<Vec<String>>,
+    /// Seed of ids and noise; equal seeds give equal ids for the n-th connection.
+    pub seed: u64,
+    /// Delay in milliseconds before every event, as of a longer line: it adds latency and takes no throughput. Default 0.
+    pub latency_ms: u64,
+    /// Audio is sent at this multiple of real time. Default 12, measured at the service; 0 removes every wait.
+    pub pace: f64,
+    /// Length of one audio delta in milliseconds. Default 250, the service's usual length.
+    pub delta_ms: u32,
+    /// Deltas that still arrive after a cancellation. Default 3.
+    pub stragglers: u32,
+    /// What the simulator answers. Default: text that reflects instructions, history and the user's words.
+    pub script: Script,
+    /// Faults to inject. Default none.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for SimulatorConfig {
+    fn default() -> Self {
+        SimulatorConfig {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            beta: Beta::default(),
+            api_key: None,
+            refusal: Refusal::default(),
+            models: None,
+            seed: 0,
+            latency_ms: 0,
+            pace: 12.0,
+            delta_ms: 250,
+            stragglers: 3,
+            script: Script::default(),
+            faults: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The handle of a running simulator: its own thread with one runtime, from the first byte of the path to the last.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{mpsc, Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc as async_mpsc;
+
+use crate::ledger::Ledger;
+use crate::listener::{self, Shared};
+use crate::{ConnectionRecord, Fault, Script, SimulatorConfig};
+
+/// A simulator that could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulatorError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Host and port as configured.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The thread or its runtime could not be made.
+    #[error("cannot start the simulator's thread: {0}")]
+    Thread(std::io::Error),
+    /// An option has a value that it cannot have.
+    #[error("{field}: out of range: {value}")]
+    Option {
+        /// Name of the option.
+        field: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// A running simulator; dropping it stops it.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    commands: async_mpsc::UnboundedSender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    cpu_nanos: Arc<AtomicU64>,
+}
+
+enum Command {
+    SampleCpu(mpsc::Sender<()>),
+    Stop,
+}
+
+impl Simulator {
+    /// Listen, start the thread, and return when clients can connect.
+    ///
+    /// # Errors
+    /// If an option is out of range, the address is taken, or the thread cannot be made.
+    pub fn start(config: SimulatorConfig) -> Result<Simulator, SimulatorError> {
+        check(&config)?;
+        let listener = listen(&config)?;
+        let address = listener.local_addr().map_err(SimulatorError::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(SimulatorError::Thread)?;
+        let shared = Arc::new(Shared::new(config));
+        let (commands, inbox) = async_mpsc::unbounded_channel();
+        let cpu_nanos = Arc::new(AtomicU64::new(0));
+        let (serving, cpu) = (Arc::clone(&shared), Arc::clone(&cpu_nanos));
+        let thread = std::thread::Builder::new()
+            .name("voicewire-sim".to_owned())
+            .spawn(move || {
+                runtime.block_on(serve(listener, serving, inbox, &cpu));
+                runtime.shutdown_background();
+                sample_cpu(&cpu);
+            })
+            .map_err(SimulatorError::Thread)?;
+        Ok(Simulator {
+            address,
+            shared,
+            commands,
+            thread: Mutex::new(Some(thread)),
+            cpu_nanos,
+        })
+    }
+
+    /// Base URL for a WebSocket client, as `ws://127.0.0.1:PORT/v1`.
+    pub fn url(&self) -> String {
+        format!("ws://{}/v1", self.address)
+    }
+
+    /// Base URL for an HTTP client, as `http://127.0.0.1:PORT/v1`.
+    pub fn http_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Client events as JSON text, in order over all connections.
+    ///
+    /// Bounded for long runs: of audio appends the newest 64 MiB keep their audio, older ones have `"audio":""`; of all
+    /// events the newest 262,144 or 128 MiB are kept.
+    pub fn received(&self) -> Vec<String> {
+        self.ledger().received()
+    }
+
+    /// Connections in order, with what they sent; the first 65,536 are kept.
+    pub fn connections(&self) -> Vec<ConnectionRecord> {
+        self.ledger().connections()
+    }
+
+    /// Block until more than `known` events were received or `timeout` has passed; the count of events received so far.
+    pub fn wait_received(&self, known: usize, timeout: Duration) -> usize {
+        self.ledger().wait(known, timeout)
+    }
+
+    /// Replace the script; running responses end as they began.
+    pub fn set_script(&self, script: Script) {
+        self.shared.stage.set(script);
+    }
+
+    /// Replace the faults; those whose time has passed on an open connection strike at once.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        self.shared.faults.set(faults);
+    }
+
+    /// CPU time that the simulator's thread has used.
+    pub fn cpu_time(&self) -> Duration {
+        // The clock of a thread can be read on that thread only; a stopped one left its last value.
+        let (reply, answer) = mpsc::channel();
+        if self.commands.send(Command::SampleCpu(reply)).is_ok() {
+            let _ = answer.recv_timeout(Duration::from_secs(1));
+        }
+        Duration::from_nanos(self.cpu_nanos.load(Ordering::Acquire))
+    }
+
+    /// End all connections and the thread. Calling it again does nothing.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.shared.ledger
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut inbox: async_mpsc::UnboundedReceiver<Command>,
+    cpu: &AtomicU64,
+) {
+    let accepting = tokio::spawn(listener::accept(listener, shared));
+    while let Some(Command::SampleCpu(reply)) = inbox.recv().await {
+        sample_cpu(cpu);
+        let _ = reply.send(());
+    }
+    accepting.abort();
+}
+
+fn sample_cpu(cpu: &AtomicU64) {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanos = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+    cpu.store(nanos, Ordering::Release);
+}
+
+fn check(config: &SimulatorConfig) -> Result<(), SimulatorError> {
+    let wrong = |field, value| Err(SimulatorError::Option { field, value });
+    if !(config.pace >= 0.0 && config.pace.is_finite()) {
+        return wrong("pace", config.pace.to_string());
+    }
+    if !(10..=10_000).contains(&config.delta_ms) {
+        return wrong("delta_ms", config.delta_ms.to_string());
+    }
+    Ok(())
+}
+
+fn listen(config: &SimulatorConfig) -> Result<TcpListener, SimulatorError> {
+    let listener = TcpListener::bind((config.host.as_str(), config.port));
+    let nonblocking =
+        listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    nonblocking.map_err(|source| SimulatorError::Listen {
+        address: format!("{}:{}", config.host, config.port),
+        source,
+    })
+}
