@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from voicewire.policy import Limits, Reconnect, Timeouts
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
+    from voicewire.turns import Reply
     from voicewire.usage import Usage
 
     __version__: str
@@ -95,6 +96,7 @@ __all__ = [
     "Reconnect",
     "Reconnected",
     "Reconnecting",
+    "Reply",
     "ResponseStarted",
     "SemanticVAD",
     "ServerError",
@@ -125,6 +127,7 @@ _ORIGINS = {
     "RealtimeClient": "client",
     "Simulator": "simulator",
     "Receipt": "receipt",
+    "Reply": "turns",
     "Usage": "usage",
     **dict.fromkeys(("AudioFormat", "SemanticVAD", "ServerVAD", "SessionConfig", "UNSET"), "config"),
     **dict.fromkeys(("Limits", "Reconnect", "Timeouts"), "policy"),

@@ -10,8 +10,9 @@ import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from voicewire import parse
 from voicewire._voicewire import Session
@@ -34,6 +35,7 @@ __all__ = ["RealtimeClient", "State"]
 
 State = Literal["idle", "connecting", "open", "closing", "closed"]
 H = TypeVar("H", bound=Handler)
+_Entry: TypeAlias = tuple[tuple[str, ...], Handler, list[int]]
 log = logging.getLogger("voicewire")
 
 
@@ -105,7 +107,7 @@ class RealtimeClient:
         self._name = name
         self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()))
         self._realtime = Realtime(self)
-        self._registered: list[tuple[tuple[str, ...], Handler, list[int]]] = []
+        self._registered: list[_Entry] = []
         self._receipts: dict[int, Receipt] = {}
         self._early: dict[int, tuple[Any, BaseException | None]] = {}
         self._lock = threading.Lock()
@@ -286,36 +288,23 @@ class RealtimeClient:
             ConfigError: The event is neither a string nor an event class.
             TypeError: The handler cannot be called.
         """
-        keys = keys_of(event)
         if handler is None:
-            return lambda decorated: self.on(event, decorated) and decorated
-        if not callable(handler):
-            raise TypeError(f"handler cannot be called: {handler!r}")
-        call = Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
-        entry = (keys, handler, [self._session.add_handler(key, call) for key in keys])
-        self._registered.append(entry)
+            return partial(_decorate, self.on, event)
+        entry = self._register(event, handler, self._callable(handler))
         return lambda: self._remove(entry)
 
     def once(self, event: EventKey, handler: Handler | None = None) -> Callable[..., Any]:
         """Call a handler with the next such event only; otherwise as ``on``."""
         if handler is None:
-            return lambda decorated: self.once(event, decorated) and decorated
-        if not callable(handler):
-            raise TypeError(f"handler cannot be called: {handler!r}")
-        call = Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
+            return partial(_decorate, self.once, event)
+        call = self._callable(handler)
 
         def first(seen: Event) -> None:
-            unsubscribe()
+            self._remove(entry)
             call(seen)
 
-        keys = keys_of(event)
-        entry = (keys, handler, [self._session.add_handler(key, first) for key in keys])
-        self._registered.append(entry)
-
-        def unsubscribe() -> None:
-            self._remove(entry)
-
-        return unsubscribe
+        entry = self._register(event, handler, first)
+        return lambda: self._remove(entry)
 
     def off(self, event: EventKey, handler: Handler | None = None) -> None:
         """Take a handler out, or all handlers of the event."""
@@ -438,7 +427,8 @@ class RealtimeClient:
 
     # What the core tells
 
-    def _connected(self) -> None:
+    def _connected(self, session_id: str | None) -> None:
+        self._session_id = session_id
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
 
@@ -527,7 +517,18 @@ class RealtimeClient:
         if closing is not None:
             closing._settle()
 
-    def _remove(self, entry: tuple[tuple[str, ...], Handler, list[int]]) -> None:
+    def _callable(self, handler: Handler) -> Handler:
+        if not callable(handler):
+            raise TypeError(f"handler cannot be called: {handler!r}")
+        return Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
+
+    def _register(self, event: EventKey, handler: Handler, call: Handler) -> _Entry:
+        keys = keys_of(event)
+        entry = (keys, handler, [self._session.add_handler(key, call) for key in keys])
+        self._registered.append(entry)
+        return entry
+
+    def _remove(self, entry: _Entry) -> None:
         for token in entry[2]:
             self._session.remove_handler(token)
         if entry in self._registered:
@@ -542,6 +543,11 @@ class RealtimeClient:
         if session is not None and session.state in ("connecting", "open"):
             warnings.warn(f"unclosed client: {self!r}", ResourceWarning, source=self)
             session.close()
+
+
+def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:
+    register(event, handler)
+    return handler
 
 
 def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:

@@ -76,10 +76,12 @@ class PlainDisplay:
     def progress(self, share: float) -> None:
         """Draw the bar where it changed."""
         steps = _BAR_STEPS if sys.stdout.isatty() else 4
-        reached = int(share * steps)
-        if reached == self._shown or self._speaker is not None:
+        reached = int(share * steps + 1e-6)  # a share is a sum of floats
+        if reached == self._shown or (self._speaker is not None and reached < steps):
             return
         self._shown = reached
+        if self._speaker is not None:
+            self._end_line()
         if not sys.stdout.isatty():
             print(f"sending {reached * 100 // steps:3d} %", flush=True)
             return

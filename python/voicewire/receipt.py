@@ -61,13 +61,15 @@ class Receipt:
     def __await__(self) -> Generator[Any, None, Any]:
         if not self._done:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            with self._lock:
-                if not self._done:
-                    self._waiters.append(future)
-                else:
-                    future.set_result(None)
-            yield from future
+            if self._enlist(future):
+                yield from future
         return self.result()
+
+    def _enlist(self, waiter: asyncio.Future[None]) -> bool:
+        with self._lock:
+            if not self._done:
+                self._waiters.append(waiter)
+            return not self._done
 
     def __repr__(self) -> str:
         fate = "open" if not self._done else "done" if self._error is None else repr(self._error)

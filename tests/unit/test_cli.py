@@ -1,12 +1,14 @@
 """The command as its users run it: exit codes, one line on stderr, no traceback."""
 
 import json
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 import wave
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -218,6 +220,22 @@ def test_the_demo_asks_for_an_answer_where_no_speech_is_heard(folder: Path) -> N
     assert ended.returncode == 0, ended.stderr
     assert "no end of speech" in ended.stdout
     assert (folder / "reply.wav").exists()
+
+
+@pytest.mark.slow
+def test_a_pause_makes_two_turns_and_both_are_answered(tmp_path: Path) -> None:
+    tone = array("h", (round(9_000 * math.sin(0.4 * index)) for index in range(3_200)))
+    with wave.open(str(tmp_path / "two.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(tone.tobytes() + bytes(2 * 8_000) + tone.tobytes())
+
+    ended = voicewire("demo", "--input", "two.wav", folder=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("you:   (speech") == 2
+    assert "response completed" in ended.stdout
 
 
 @pytest.fixture

@@ -1,16 +1,83 @@
-//! placeholder
-#[derive(Debug)]
-pub struct Decoded { pub samples: Vec<i16>, pub odd_byte: bool }
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not base64")]
-pub struct DecodeError;
-pub fn encode_pcm16(samples: &[i16], out: &mut Vec<u8>) {
-    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
-    encode_bytes(&bytes, out);
+//! Steps "message → event" and "resample → base64": PCM16 to and from base64, without a buffer in between.
+//!
+//! The standard alphabet with padding, and nothing else: no white space, no URL-safe letters, no missing padding, no stray
+//! bits behind the last byte. One file hides the SIMD crate.
+
+use base64_simd::{AsOut, STANDARD};
+use thiserror::Error;
+
+/// What a text decodes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Whole samples.
+    pub samples: Vec<i16>,
+    /// Whether half a sample was left over at the end; it is dropped.
+    pub odd_byte: bool,
 }
-pub fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) { out.extend_from_slice(base64_simd::STANDARD.encode_to_string(bytes).as_bytes()); }
-pub fn decode_bytes(text: &[u8]) -> Result<Vec<u8>, DecodeError> { base64_simd::STANDARD.decode_to_vec(text).map_err(|_| DecodeError) }
+
+/// A text that is not base64.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("not base64 (standard alphabet, padded): {reason}")]
+pub struct DecodeError {
+    reason: String,
+}
+
+/// Appends the base64 of `samples`, little-endian, to `out`.
+pub fn encode_pcm16(samples: &[i16], out: &mut Vec<u8>) {
+    if cfg!(target_endian = "little") {
+        encode_bytes(bytemuck::cast_slice(samples), out);
+    } else {
+        encode_bytes(&crate::pcm16::to_le_bytes(samples), out);
+    }
+}
+
+/// Appends the base64 of `bytes` to `out`.
+pub fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    STANDARD.encode_append(bytes, out);
+}
+
+/// Decodes little-endian PCM16 straight into the memory of its samples.
+///
+/// # Errors
+/// [`DecodeError`] for anything but padded standard base64.
 pub fn decode_pcm16(text: &[u8]) -> Result<Decoded, DecodeError> {
-    let b = decode_bytes(text)?;
-    Ok(Decoded { odd_byte: b.len() % 2 == 1, samples: b.chunks_exact(2).map(|c| i16::from_le_bytes([c[0], c[1]])).collect() })
+    let length = decoded_length(text)?;
+    let mut samples = vec![0i16; length.div_ceil(2)];
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut samples);
+    STANDARD.decode(text, bytes[..length].as_out()).map_err(|_| diagnose(text))?;
+    samples.truncate(length / 2);
+    if cfg!(target_endian = "big") {
+        samples.iter_mut().for_each(|sample| *sample = sample.swap_bytes());
+    }
+    Ok(Decoded { samples, odd_byte: length % 2 == 1 })
+}
+
+/// Decodes to bytes.
+///
+/// # Errors
+/// [`DecodeError`] for anything but padded standard base64.
+pub fn decode_bytes(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut bytes = vec![0; decoded_length(text)?];
+    STANDARD.decode(text, bytes.as_out()).map_err(|_| diagnose(text))?;
+    Ok(bytes)
+}
+
+fn decoded_length(text: &[u8]) -> Result<usize, DecodeError> {
+    if text.len() % 4 != 0 {
+        return Err(diagnose(text));
+    }
+    let padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
+    Ok(text.len() / 4 * 3 - padding)
+}
+
+/// Says what is wrong with a text that was refused.
+fn diagnose(text: &[u8]) -> DecodeError {
+    let body = text.len() - text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
+    let stranger = text[..body].iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"+/".contains(byte)));
+    let reason = match stranger {
+        Some(at) => format!("byte {:?} at {at}", char::from(text[at])),
+        None if text.len() % 4 != 0 => format!("length {} is no multiple of 4", text.len()),
+        None => "bits are left over behind the last byte".to_owned(),
+    };
+    DecodeError { reason }
 }

@@ -1,13 +1,63 @@
-//! placeholder
-#[derive(Debug, thiserror::Error)] #[error("NaN at index {index}")] pub struct NotANumber { pub index: usize }
-#[derive(Debug, thiserror::Error)] #[error("odd byte count: {len}")] pub struct OddLength { pub len: usize }
-pub fn float_to_pcm16(f: &[f32], out: &mut Vec<i16>) -> Result<(), NotANumber> {
-    if let Some(index) = f.iter().position(|x| x.is_nan()) { return Err(NotANumber { index }); }
-    out.extend(f.iter().map(|x| (x * 32768.0).round_ties_even() as i16)); Ok(())
+//! Step "send_audio()": floats and bytes to and from int16 samples.
+
+use thiserror::Error;
+
+/// Full scale: −1.0 is −32,768.
+const SCALE: f32 = 32_768.0;
+
+/// A float that is no sample.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("sample is NaN at index {index}")]
+pub struct NotANumber {
+    /// Where.
+    pub index: usize,
 }
-pub fn pcm16_to_float(s: &[i16], out: &mut Vec<f32>) { out.extend(s.iter().map(|x| f32::from(*x) / 32768.0)); }
-pub fn from_le_bytes(b: &[u8]) -> Result<Vec<i16>, OddLength> {
-    if b.len() % 2 == 1 { return Err(OddLength { len: b.len() }); }
-    Ok(b.chunks_exact(2).map(|c| i16::from_le_bytes([c[0], c[1]])).collect())
+
+/// Bytes that end within a sample.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("odd byte count: {len}")]
+pub struct OddLength {
+    /// How many bytes came.
+    pub len: usize,
 }
-pub fn to_le_bytes(s: &[i16]) -> Vec<u8> { s.iter().flat_map(|s| s.to_le_bytes()).collect() }
+
+/// Appends floats (−1…1) as samples: ×32,768, rounded to nearest even, saturating; infinities saturate.
+///
+/// # Errors
+/// [`NotANumber`] for the first NaN; nothing is appended then.
+pub fn float_to_pcm16(floats: &[f32], out: &mut Vec<i16>) -> Result<(), NotANumber> {
+    // No early exit: this form compiles to vector code.
+    if floats.iter().fold(false, |found, float| found | float.is_nan()) {
+        let index = floats.iter().position(|float| float.is_nan()).unwrap_or_default();
+        return Err(NotANumber { index });
+    }
+    out.extend(floats.iter().map(|&float| to_sample(float * SCALE)));
+    Ok(())
+}
+
+/// Appends samples as floats: /32,768.
+pub fn pcm16_to_float(samples: &[i16], out: &mut Vec<f32>) {
+    out.extend(samples.iter().map(|&sample| f32::from(sample) / SCALE));
+}
+
+/// Reads little-endian bytes.
+///
+/// # Errors
+/// [`OddLength`] where half a sample is left over.
+pub fn from_le_bytes(bytes: &[u8]) -> Result<Vec<i16>, OddLength> {
+    if bytes.len() % 2 == 1 {
+        return Err(OddLength { len: bytes.len() });
+    }
+    Ok(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+}
+
+/// Writes little-endian bytes.
+pub fn to_le_bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// The sample nearest to a value at int16 scale.
+pub(crate) fn to_sample(value: f32) -> i16 {
+    // `as` saturates.
+    value.round_ties_even() as i16
+}

@@ -32,9 +32,7 @@ struct Outcome {
 }
 
 fn main() -> ExitCode {
-    let target = std::env::args()
-        .nth(1)
-        .ok_or("usage: ws_echo URL".to_owned());
+    let target = std::env::args().nth(1).ok_or("usage: ws_echo URL".to_owned());
     let target = match target.and_then(|url| parse(&url)) {
         Ok(target) => target,
         Err(message) => {
@@ -42,9 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => println!("{}", runtime.block_on(run(&target)).json()),
         Err(error) => {
@@ -60,26 +56,14 @@ async fn run(target: &Target) -> Outcome {
         Ok(opened) => opened.websocket,
         Err(error) => {
             let message = Some(error.message);
-            return Outcome {
-                error: message,
-                status: error.status,
-                ..Outcome::default()
-            };
+            return Outcome { error: message, status: error.status, ..Outcome::default() };
         }
     };
     let (code, error) = match echo(&mut websocket).await {
         Ok(code) => (code, None),
-        Err(error) => (
-            close_after_error(&mut websocket, &error).await,
-            Some(error.to_string()),
-        ),
+        Err(error) => (close_after_error(&mut websocket, &error).await, Some(error.to_string())),
     };
-    Outcome {
-        connected: true,
-        close_code: Some(code),
-        error,
-        status: Some(101),
-    }
+    Outcome { connected: true, close_code: Some(code), error, status: Some(101) }
 }
 
 /// Returns the code of the close frame, 1005 for one without.
@@ -100,24 +84,14 @@ async fn echo(websocket: &mut WebSocketStream<Stream>) -> Result<u16, WsError> {
     Ok(1006)
 }
 
-async fn send(
-    websocket: &mut WebSocketStream<Stream>,
-    kind: Data,
-    mut data: Bytes,
-) -> Result<(), WsError> {
+async fn send(websocket: &mut WebSocketStream<Stream>, kind: Data, mut data: Bytes) -> Result<(), WsError> {
     let mut kind = kind;
     while data.len() > FRAGMENT {
         let part = Frame::message(data.split_to(FRAGMENT), OpCode::Data(kind), false);
         websocket.send(Message::Frame(part)).await?;
         kind = Data::Continue;
     }
-    websocket
-        .send(Message::Frame(Frame::message(
-            data,
-            OpCode::Data(kind),
-            true,
-        )))
-        .await
+    websocket.send(Message::Frame(Frame::message(data, OpCode::Data(kind), true))).await
 }
 
 fn parse(text: &str) -> Result<Target, String> {
@@ -127,12 +101,8 @@ fn parse(text: &str) -> Result<Target, String> {
         "wss" | "https" => true,
         other => return Err(format!("URL scheme not supported: {other}")),
     };
-    let host = url
-        .host()
-        .ok_or_else(|| format!("URL without a host: {text}"))?;
-    let host_header = url
-        .port()
-        .map_or(host.to_string(), |port| format!("{host}:{port}"));
+    let host = url.host().ok_or_else(|| format!("URL without a host: {text}"))?;
+    let host_header = url.port().map_or(host.to_string(), |port| format!("{host}:{port}"));
     let host = match host {
         Host::Domain(name) => name.to_owned(),
         Host::Ipv4(address) => address.to_string(),
@@ -140,9 +110,7 @@ fn parse(text: &str) -> Result<Target, String> {
     };
     Ok(Target {
         host,
-        port: url
-            .port_or_known_default()
-            .unwrap_or(if tls { 443 } else { 80 }),
+        port: url.port_or_known_default().unwrap_or(if tls { 443 } else { 80 }),
         tls,
         path_and_query: url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
         host_header,

@@ -65,13 +65,7 @@ pub struct ConnectError {
 
 impl ConnectError {
     pub(crate) fn new(kind: ConnectErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            status: None,
-            body: None,
-            retry_after: None,
-        }
+        Self { kind, message: message.into(), status: None, body: None, retry_after: None }
     }
 
     pub(crate) fn http(message: impl Into<String>) -> Self {
@@ -84,10 +78,7 @@ impl ConnectError {
 
     /// The deadline passed while `step` (a noun phrase) was under way.
     pub(crate) fn timeout(step: &str, peer: &str) -> Self {
-        Self::new(
-            ConnectErrorKind::Timeout,
-            format!("connect timed out in the {step}: {peer}"),
-        )
+        Self::new(ConnectErrorKind::Timeout, format!("connect timed out in the {step}: {peer}"))
     }
 
     /// An operating system error of an established connection.

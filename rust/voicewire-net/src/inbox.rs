@@ -38,8 +38,8 @@ pub enum Item {
     Settled(Settled),
     /// A message that was written, where somebody listens to those.
     Sent(Bytes),
-    /// The session is ready.
-    Connected,
+    /// The session is ready; the service's id of it.
+    Connected(Option<String>),
     /// The session did not come about.
     ConnectFailed(ConnectFailure),
     /// The session is over and its socket closed; receipts of commands that were never written.

@@ -155,17 +155,14 @@ impl IoThread {
 
     fn before_park(&self) {
         Inbox::wake_all();
-        let window = window();
-        LAST_PARK.with(|last| {
-            let since = last.get().map(|last| last.elapsed());
-            if let Some(since) = since.filter(|since| !window.is_zero() && *since < window.mul_f32(1.3)) {
+        PACE.with(|pace| {
+            if let Some(rest) = pace.rest(window(), Instant::now()) {
                 self.state.store(WAITING, Ordering::SeqCst);
-                let rest = window.saturating_sub(since);
-                if !rest.is_zero() && !self.dirty.load(Ordering::SeqCst) {
+                if !self.dirty.load(Ordering::SeqCst) {
                     self.wake.wait(rest);
                 }
             }
-            last.set(Some(Instant::now()));
+            pace.parked(Instant::now());
         });
         self.state.store(PARKED, Ordering::SeqCst);
         if self.dirty.load(Ordering::SeqCst) {
@@ -193,5 +190,32 @@ impl IoThread {
 }
 
 thread_local! {
-    static LAST_PARK: Cell<Option<Instant>> = const { Cell::new(None) };
+    static PACE: Pace = const { Pace { last_park: Cell::new(None), streak: Cell::new(0) } };
+}
+
+/// Tells whether a thread is busy: how often it parks.
+struct Pace {
+    last_park: Cell<Option<Instant>>,
+    /// Parks in a row that came within the window of the one before.
+    streak: Cell<u32>,
+}
+
+/// A question and its answer park a thread two or three times: that is no load.
+const BUSY_STREAK: u32 = 8;
+
+impl Pace {
+    /// How long the thread should wait for company before it parks; None where it is not busy.
+    fn rest(&self, window: Duration, now: Instant) -> Option<Duration> {
+        let since = now.saturating_duration_since(self.last_park.get()?);
+        if window.is_zero() || since >= window.mul_f32(1.3) {
+            self.streak.set(0);
+            return None;
+        }
+        self.streak.set(self.streak.get().saturating_add(1));
+        Some(window.saturating_sub(since)).filter(|rest| self.streak.get() >= BUSY_STREAK && !rest.is_zero())
+    }
+
+    fn parked(&self, now: Instant) {
+        self.last_park.set(Some(now));
+    }
 }

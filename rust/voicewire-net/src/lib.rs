@@ -8,6 +8,7 @@ mod driver;
 pub mod inbox;
 pub mod io;
 mod keepalive;
+mod link;
 pub mod outbox;
 pub mod session;
 pub mod settings;

@@ -35,7 +35,8 @@ const USER_TIMEOUT_MS: u32 = 10_000;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 /// 16 KiB: tungstenite zero-fills this much before every read (performance.md, 3.8).
 const READ_BUFFER: usize = 16 * 1024;
-const MAX_WRITE_BUFFER: usize = 4 << 20;
+/// The driver feeds 1 MiB at a time; only a single message of the user is longer.
+const MAX_WRITE_BUFFER: usize = 256 << 20;
 
 /// A WebSocket that is ready for messages.
 pub struct Opened {
@@ -68,13 +69,8 @@ pub async fn open(target: &Target, deadline: Instant) -> Result<Opened, ConnectE
     let mut stream = secure(target, tcp, deadline).await?;
     let upgraded = upgrade::upgrade(&mut stream, target, deadline).await?;
     let config = websocket_config(target.max_message_bytes);
-    let websocket =
-        WebSocketStream::from_partially_read(stream, upgraded.leftover, Role::Client, Some(config));
-    Ok(Opened {
-        websocket: websocket.await,
-        subprotocol: upgraded.subprotocol,
-        headers: upgraded.headers,
-    })
+    let websocket = WebSocketStream::from_partially_read(stream, upgraded.leftover, Role::Client, Some(config));
+    Ok(Opened { websocket: websocket.await, subprotocol: upgraded.subprotocol, headers: upgraded.headers })
 }
 
 /// Tells the peer by a close frame what it did wrong, then ends the stream; takes 1 s at most.
@@ -136,9 +132,8 @@ fn websocket_config(max_message_bytes: usize) -> WebSocketConfig {
 
 async fn connect(target: &Target, deadline: Instant) -> Result<TcpStream, ConnectError> {
     let peer = target.peer();
-    let addresses = timeout_at(deadline, resolve(target))
-        .await
-        .map_err(|_| ConnectError::timeout("DNS lookup", &peer))??;
+    let addresses =
+        timeout_at(deadline, resolve(target)).await.map_err(|_| ConnectError::timeout("DNS lookup", &peer))??;
     let tcp = timeout_at(deadline, connect_any(&peer, addresses))
         .await
         .map_err(|_| ConnectError::timeout("TCP connect", &peer))??;
@@ -148,15 +143,8 @@ async fn connect(target: &Target, deadline: Instant) -> Result<TcpStream, Connec
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
     let host = target.bare_host();
-    let not_found = |why: String| {
-        ConnectError::new(
-            ConnectErrorKind::Dns,
-            format!("host not found: {host} ({why})"),
-        )
-    };
-    let addresses = lookup_host((host, target.port))
-        .await
-        .map_err(|e| not_found(e.to_string()))?;
+    let not_found = |why: String| ConnectError::new(ConnectErrorKind::Dns, format!("host not found: {host} ({why})"));
+    let addresses = lookup_host((host, target.port)).await.map_err(|e| not_found(e.to_string()))?;
     let addresses: Vec<SocketAddr> = addresses.collect();
     if addresses.is_empty() {
         return Err(not_found("the name has no address".to_owned()));
@@ -183,9 +171,7 @@ async fn connect_any(peer: &str, addresses: Vec<SocketAddr>) -> Result<TcpStream
 }
 
 async fn attempt(address: SocketAddr) -> Result<TcpStream, (SocketAddr, io::Error)> {
-    TcpStream::connect(address)
-        .await
-        .map_err(|error| (address, error))
+    TcpStream::connect(address).await.map_err(|error| (address, error))
 }
 
 fn unreachable_peer(peer: &str, failures: &[(SocketAddr, io::Error)]) -> ConnectError {
@@ -194,10 +180,7 @@ fn unreachable_peer(peer: &str, failures: &[(SocketAddr, io::Error)]) -> Connect
         (ConnectErrorKind::Timeout, "connect timed out")
     } else if all(io::ErrorKind::ConnectionReset) {
         (ConnectErrorKind::Reset, "connection reset")
-    } else if failures
-        .iter()
-        .any(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused)
-    {
+    } else if failures.iter().any(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused) {
         (ConnectErrorKind::Refused, "connection refused")
     } else {
         (ConnectErrorKind::Refused, "host unreachable")
@@ -217,11 +200,7 @@ fn set_options(tcp: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn secure(
-    target: &Target,
-    tcp: TcpStream,
-    deadline: Instant,
-) -> Result<Stream, ConnectError> {
+async fn secure(target: &Target, tcp: TcpStream, deadline: Instant) -> Result<Stream, ConnectError> {
     if !target.tls {
         return Ok(Stream::Plain(tcp));
     }
@@ -233,9 +212,7 @@ async fn secure(
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened")
-            .field("subprotocol", &self.subprotocol)
-            .finish_non_exhaustive()
+        f.debug_struct("Opened").field("subprotocol", &self.subprotocol).finish_non_exhaustive()
     }
 }
 
@@ -250,11 +227,7 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, out),
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, out),
@@ -263,11 +236,7 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, data),

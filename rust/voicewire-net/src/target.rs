@@ -37,10 +37,7 @@ pub struct TlsOptions {
 impl Target {
     /// The host without the brackets of an IPv6 literal.
     pub(crate) fn bare_host(&self) -> &str {
-        let inner = self
-            .host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
+        let inner = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         inner.unwrap_or(&self.host)
     }
 

@@ -40,28 +40,21 @@ struct Material {
 }
 
 /// Speaks TLS over `tcp` and checks that the peer is `target`'s host.
-pub(crate) async fn handshake(
-    target: &Target,
-    tcp: ReadAhead,
-) -> Result<TlsStream<ReadAhead>, ConnectError> {
+pub(crate) async fn handshake(target: &Target, tcp: ReadAhead) -> Result<TlsStream<ReadAhead>, ConnectError> {
     let host = target.bare_host().to_owned();
     let name = ServerName::try_from(host)
         .map_err(|_| ConnectError::tls(format!("host name not valid for TLS: {}", target.host)))?;
     let options = target.tls_options.clone();
     // Reads files and may take milliseconds, in which other sessions want their audio.
     let built = tokio::task::spawn_blocking(move || client_config(&options)).await;
-    let config =
-        built.map_err(|error| ConnectError::tls(format!("TLS setup failed: {error}")))??;
+    let config = built.map_err(|error| ConnectError::tls(format!("TLS setup failed: {error}")))??;
     let connected = TlsConnector::from(config).connect(name, tcp).await;
     connected.map_err(|error| stream_error(STEP, target, &error))
 }
 
 /// Tells an error of TLS from one of the connection below it.
 pub(crate) fn stream_error(step: &str, target: &Target, error: &io::Error) -> ConnectError {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => ConnectError::tls(describe(error, target)),
         None => ConnectError::broken(step, &target.peer(), error),
     }
@@ -84,15 +77,12 @@ fn describe(error: &rustls::Error, target: &Target) -> String {
             ),
             Cert::NotValidForName => format!("certificate is for another host: {host}"),
             Cert::NotValidForNameContext { presented, .. } => {
-                format!(
-                    "certificate is for another host: {host} (it names {})",
-                    presented.join(", ")
-                )
+                format!("certificate is for another host: {host} (it names {})", presented.join(", "))
             }
             Cert::Revoked => format!("certificate revoked: {host}"),
-            _ if is_ca_as_end_entity(error) => format!(
-                "certificate not trusted: {host} (self-signed CA certificate; `ca` can add it)"
-            ),
+            _ if is_ca_as_end_entity(error) => {
+                format!("certificate not trusted: {host} (self-signed CA certificate; `ca` can add it)")
+            }
             _ => format!("certificate not accepted: {host} ({error})"),
         },
         rustls::Error::InvalidMessage(_) => format!("peer does not speak TLS: {peer} ({error})"),
@@ -133,18 +123,11 @@ fn cached(material: &Material) -> Option<Arc<ClientConfig>> {
 impl Material {
     fn read(options: &TlsOptions) -> Result<Self, ConnectError> {
         let client_cert = match &options.client_cert {
-            Some((chain, key)) => Some((
-                read_pem("client certificate", chain)?,
-                read_pem("client key", key)?,
-            )),
+            Some((chain, key)) => Some((read_pem("client certificate", chain)?, read_pem("client key", key)?)),
             None => None,
         };
         Ok(Self {
-            ca: options
-                .ca
-                .as_deref()
-                .map(|ca| read_pem("ca", ca))
-                .transpose()?,
+            ca: options.ca.as_deref().map(|ca| read_pem("ca", ca)).transpose()?,
             client_cert,
             // An unreadable one is the platform verifier's to report.
             system_file: env::var_os("SSL_CERT_FILE").and_then(|path| fs::read(path).ok()),
@@ -162,10 +145,7 @@ impl Material {
             .with_custom_certificate_verifier(Arc::new(self.verifier(provider)?));
         let mut config = match &self.client_cert {
             Some((chain, key)) => builder
-                .with_client_auth_cert(
-                    certificates("client certificate", chain)?,
-                    private_key(key)?,
-                )
+                .with_client_auth_cert(certificates("client certificate", chain)?, private_key(key)?)
                 .map_err(failed)?,
             None => builder.with_no_client_auth(),
         };
@@ -184,10 +164,7 @@ impl Material {
             Ok(_) => platform_with(extra.clone(), provider)?,
             Err(_) => bundled_with(&extra, provider)?,
         };
-        let system = self
-            .system_file
-            .as_deref()
-            .map(|pem| certificates("SSL_CERT_FILE", pem));
+        let system = self.system_file.as_deref().map(|pem| certificates("SSL_CERT_FILE", pem));
         let named = system.and_then(Result::ok).unwrap_or_default();
         Ok(Pinned::new(inner, extra.into_iter().chain(named).collect()))
     }
@@ -206,13 +183,9 @@ fn bundled_with(
     extra: &[CertificateDer<'static>],
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for certificate in extra {
-        roots
-            .add(certificate.clone())
-            .map_err(|error| bad_root(&error))?;
+        roots.add(certificate.clone()).map_err(|error| bad_root(&error))?;
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     Ok(verifier.map_err(|error| ConnectError::tls(format!("TLS setup failed: {error}")))?)
@@ -233,17 +206,12 @@ fn read_pem(what: &str, source: &str) -> Result<Vec<u8>, ConnectError> {
 fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(ConnectError::tls(format!(
-            "{what} holds no PEM certificate"
-        ))),
+        Ok(found) if found.is_empty() => Err(ConnectError::tls(format!("{what} holds no PEM certificate"))),
         Ok(found) => Ok(found),
-        Err(error) => Err(ConnectError::tls(format!(
-            "{what} is not valid PEM: {error}"
-        ))),
+        Err(error) => Err(ConnectError::tls(format!("{what} is not valid PEM: {error}"))),
     }
 }
 
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, ConnectError> {
-    PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|error| ConnectError::tls(format!("client key not readable: {error}")))
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| ConnectError::tls(format!("client key not readable: {error}")))
 }

@@ -22,13 +22,7 @@ use crate::tls;
 const MAX_HEAD: usize = 64 * 1024;
 const READ: usize = 4096;
 const STEP: &str = "WebSocket upgrade";
-const OUR_HEADERS: [&str; 5] = [
-    "host",
-    "connection",
-    "upgrade",
-    "content-length",
-    "transfer-encoding",
-];
+const OUR_HEADERS: [&str; 5] = ["host", "connection", "upgrade", "content-length", "transfer-encoding"];
 
 /// What a server that agreed has said.
 #[derive(Debug)]
@@ -48,30 +42,18 @@ pub(crate) struct Head {
 }
 
 /// Asks for the upgrade and reads the answer.
-pub(crate) async fn upgrade(
-    stream: &mut Stream,
-    target: &Target,
-    deadline: Instant,
-) -> Result<Upgraded, ConnectError> {
+pub(crate) async fn upgrade(stream: &mut Stream, target: &Target, deadline: Instant) -> Result<Upgraded, ConnectError> {
     let key = generate_key();
     let exchanged = timeout_at(deadline, exchange(stream, target, &key));
-    let (head, leftover) = exchanged
-        .await
-        .map_err(|_| ConnectError::timeout(STEP, &target.peer()))??;
+    let (head, leftover) = exchanged.await.map_err(|_| ConnectError::timeout(STEP, &target.peer()))??;
     if head.status != 101 {
         return Err(refusal::read(stream, target, &head, leftover, deadline).await);
     }
-    check(&head, &derive_accept_key(key.as_bytes())).map_err(|why| {
-        ConnectError::http(format!("upgrade not valid: {} ({why})", target.peer()))
-    })?;
-    let subprotocol = chosen_subprotocol(&head, &target.subprotocols).map_err(|why| {
-        ConnectError::http(format!("upgrade not valid: {} ({why})", target.peer()))
-    })?;
-    Ok(Upgraded {
-        subprotocol,
-        headers: head.headers,
-        leftover,
-    })
+    check(&head, &derive_accept_key(key.as_bytes()))
+        .map_err(|why| ConnectError::http(format!("upgrade not valid: {} ({why})", target.peer())))?;
+    let subprotocol = chosen_subprotocol(&head, &target.subprotocols)
+        .map_err(|why| ConnectError::http(format!("upgrade not valid: {} ({why})", target.peer())))?;
+    Ok(Upgraded { subprotocol, headers: head.headers, leftover })
 }
 
 /// Refuses what would break out of its line or contradict the upgrade, before a byte is sent.
@@ -111,16 +93,9 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-async fn exchange(
-    stream: &mut Stream,
-    target: &Target,
-    key: &str,
-) -> Result<(Head, Vec<u8>), ConnectError> {
+async fn exchange(stream: &mut Stream, target: &Target, key: &str) -> Result<(Head, Vec<u8>), ConnectError> {
     let broken = |error: io::Error| tls::stream_error(STEP, target, &error);
-    stream
-        .write_all(request(target, key).as_bytes())
-        .await
-        .map_err(broken)?;
+    stream.write_all(request(target, key).as_bytes()).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     read_head(stream, target).await
 }
@@ -132,10 +107,7 @@ fn request(target: &Target, key: &str) -> String {
         target.path_and_query, target.host_header,
     );
     if !target.subprotocols.is_empty() {
-        text += &format!(
-            "Sec-WebSocket-Protocol: {}\r\n",
-            target.subprotocols.join(", ")
-        );
+        text += &format!("Sec-WebSocket-Protocol: {}\r\n", target.subprotocols.join(", "));
     }
     for (name, value) in &target.headers {
         text += &format!("{name}: {value}\r\n");
@@ -170,34 +142,20 @@ async fn read_head(stream: &mut Stream, target: &Target) -> Result<(Head, Vec<u8
 }
 
 /// Reads once, never to more than `limit` bytes: an endless head ends at the limit.
-async fn fill(
-    stream: &mut Stream,
-    target: &Target,
-    bytes: &mut Vec<u8>,
-    limit: usize,
-) -> Result<(), ConnectError> {
+async fn fill(stream: &mut Stream, target: &Target, bytes: &mut Vec<u8>, limit: usize) -> Result<(), ConnectError> {
     bytes.reserve(READ);
     let room = (limit - bytes.len()) as u64;
     match (&mut *stream).take(room).read_buf(bytes).await {
         Ok(0) => Err(hung_up(target, bytes.is_empty())),
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(hung_up(target, bytes.is_empty()))
-        }
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(hung_up(target, bytes.is_empty())),
         Err(error) => Err(tls::stream_error(STEP, target, &error)),
     }
 }
 
 fn hung_up(target: &Target, silent: bool) -> ConnectError {
-    let when = if silent {
-        "before an answer"
-    } else {
-        "in the middle of the answer's head"
-    };
-    let message = format!(
-        "connection closed in the {STEP}: {} ({when})",
-        target.peer()
-    );
+    let when = if silent { "before an answer" } else { "in the middle of the answer's head" };
+    let message = format!("connection closed in the {STEP}: {} ({when})", target.peer());
     ConnectError::new(ConnectErrorKind::Reset, message)
 }
 
@@ -211,28 +169,16 @@ fn check_is_http(bytes: &[u8], target: &Target) -> Result<(), ConnectError> {
     // A TLS alert or handshake record (RFC 8446, section 5.1).
     let hint = match bytes {
         [0x15 | 0x16, 0x03, ..] => "the peer speaks TLS: use wss".to_owned(),
-        _ => format!(
-            "it begins {:?}",
-            bytes[..bytes.len().min(16)].escape_ascii().to_string()
-        ),
+        _ => format!("it begins {:?}", bytes[..bytes.len().min(16)].escape_ascii().to_string()),
     };
-    Err(ConnectError::http(format!(
-        "answer is not HTTP/1.1: {} ({hint})",
-        target.peer()
-    )))
+    Err(ConnectError::http(format!("answer is not HTTP/1.1: {} ({hint})", target.peer())))
 }
 
 /// The index behind the empty line, looked for from `from` on.
 fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = &bytes[from..];
-    let crlf = tail
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4);
-    let lf = tail
-        .windows(2)
-        .position(|window| window == b"\n\n")
-        .map(|at| at + 2);
+    let crlf = tail.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+    let lf = tail.windows(2).position(|window| window == b"\n\n").map(|at| at + 2);
     [crlf, lf].into_iter().flatten().min().map(|at| from + at)
 }
 
@@ -241,12 +187,7 @@ fn parse(bytes: &[u8], target: &Target) -> Result<Head, ConnectError> {
     let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
     let mut slots = vec![httparse::EMPTY_HEADER; lines];
     let mut response = httparse::Response::new(&mut slots);
-    let failed = |why: String| {
-        ConnectError::http(format!(
-            "answer head not readable: {} ({why})",
-            target.peer()
-        ))
-    };
+    let failed = |why: String| ConnectError::http(format!("answer head not readable: {} ({why})", target.peer()));
     match response.parse(bytes) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(failed("line endings are mixed".to_owned())),
@@ -258,27 +199,20 @@ fn parse(bytes: &[u8], target: &Target) -> Result<Head, ConnectError> {
         status: response.code.unwrap_or_default(),
         reason: response.reason.unwrap_or_default().to_owned(),
         http_1_0: response.version == Some(0),
-        headers: headers
-            .map(|header| (header.name.to_owned(), text(header.value)))
-            .collect(),
+        headers: headers.map(|header| (header.name.to_owned(), text(header.value))).collect(),
     })
 }
 
 impl Head {
     /// The values of `name`, in order.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self
-            .headers
-            .iter()
-            .filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+        let named = self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.trim())
     }
 
     /// Whether a comma-separated list, in one header or several, holds `token` in any case.
     pub(crate) fn lists(&self, name: &str, token: &str) -> bool {
-        self.values(name)
-            .flat_map(|value| value.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
+        self.values(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     }
 }
 
@@ -297,10 +231,7 @@ fn check(head: &Head, accept_key: &str) -> Result<(), &'static str> {
     if accepts.next() != Some(accept_key) || accepts.next().is_some() {
         return Err("Sec-WebSocket-Accept does not fit our key");
     }
-    if head
-        .values("Sec-WebSocket-Extensions")
-        .any(|value| !value.is_empty())
-    {
+    if head.values("Sec-WebSocket-Extensions").any(|value| !value.is_empty()) {
         return Err("it names an extension, and none was asked for");
     }
     Ok(())

@@ -40,7 +40,11 @@ impl SessionConfig {
                 return Err(ConfigError::new(field, value.to_string(), "unknown session option"));
             };
             if !value.is_null() && !shape.fits(value) {
-                return Err(ConfigError::new(field, value.to_string(), format!("session option is no {}", shape.name())));
+                return Err(ConfigError::new(
+                    field,
+                    value.to_string(),
+                    format!("session option is no {}", shape.name()),
+                ));
             }
         }
         Ok(Self { options })

@@ -59,19 +59,20 @@ impl Endpoint {
             check_header(name, value)?;
         }
         let url = session_url(profile, options)?;
-        let mut endpoint = Self {
-            url,
-            headers: options.headers.clone(),
-            subprotocols: Vec::new(),
-            secrets: Secrets::default(),
-        };
+        let mut endpoint =
+            Self { url, headers: options.headers.clone(), subprotocols: Vec::new(), secrets: Secrets::default() };
         if let Some(key) = &options.api_key {
             endpoint.authenticate(profile, options, key)?;
         }
         Ok(endpoint)
     }
 
-    fn authenticate(&mut self, profile: &EndpointProfile, options: &EndpointOptions, key: &str) -> Result<(), ConfigError> {
+    fn authenticate(
+        &mut self,
+        profile: &EndpointProfile,
+        options: &EndpointOptions,
+        key: &str,
+    ) -> Result<(), ConfigError> {
         if key.is_empty() {
             return Err(ConfigError::new("api_key", "''", "key is empty"));
         }

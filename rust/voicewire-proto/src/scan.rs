@@ -155,10 +155,7 @@ pub fn scan(text: &[u8]) -> Option<Fields> {
 /// Whether the payload of this event is base64, so that its decoder sees every byte of it.
 fn is_audio_delta(text: &[u8], kind: &Field) -> bool {
     let Field::Str(Text::Span { start, end }) = kind else { return false };
-    matches!(
-        &text[*start as usize..*end as usize],
-        b"response.output_audio.delta" | b"response.audio.delta"
-    )
+    matches!(&text[*start as usize..*end as usize], b"response.output_audio.delta" | b"response.audio.delta")
 }
 
 struct Walk<'a> {
@@ -204,7 +201,8 @@ impl Walk<'_> {
     fn value(&mut self, slot: Option<&mut Field>) -> Option<()> {
         match self.peek()? {
             b'"' => {
-                let is_delta = self.text[..self.at].ends_with(b"\"delta\":") || self.text[..self.at].ends_with(b"\"delta\": ");
+                let is_delta =
+                    self.text[..self.at].ends_with(b"\"delta\":") || self.text[..self.at].ends_with(b"\"delta\": ");
                 let (start, end) = self.string(is_delta)?;
                 let text = Text::Span { start: start as u32, end: end as u32 };
                 fill(slot, Field::Str(text))

@@ -50,7 +50,8 @@ impl Usage {
     /// Reads OpenAI's usage object; some clones write `input_tokens_details` with an s.
     pub fn from_openai(value: &Value) -> Option<Self> {
         let usage = value.as_object()?;
-        let count = |object: Option<&Value>, key: &str| object.and_then(|o| o.get(key)).and_then(Value::as_u64).unwrap_or(0);
+        let count =
+            |object: Option<&Value>, key: &str| object.and_then(|o| o.get(key)).and_then(Value::as_u64).unwrap_or(0);
         let details = |side: &str| {
             usage.get(&format!("{side}_token_details")).or_else(|| usage.get(&format!("{side}_tokens_details")))
         };

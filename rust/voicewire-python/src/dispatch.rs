@@ -71,9 +71,7 @@ impl Handlers {
     }
 
     pub(crate) fn observes_sent(&self) -> bool {
-        self.by_name.iter().any(|(topic, list)| {
-            matches!(topic, Topic::Sent(_) | Topic::AnySent) && !list.is_empty()
-        })
+        self.by_name.iter().any(|(topic, list)| matches!(topic, Topic::Sent(_) | Topic::AnySent) && !list.is_empty())
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Handler>> {

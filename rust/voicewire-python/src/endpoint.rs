@@ -39,7 +39,9 @@ pub(crate) fn read_endpoint(options: &Value) -> Result<Endpoint, ConfigError> {
         url: text("url"),
         model: text("model").unwrap_or_default(),
         api_key: text("api_key"),
-        headers: headers.filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()))).collect(),
+        headers: headers
+            .filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
+            .collect(),
         subprotocol_auth: options["subprotocol_auth"].as_bool().unwrap_or_default(),
         allow_insecure: options["allow_insecure"].as_bool().unwrap_or_default(),
     };

@@ -2,8 +2,8 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::IntoPyObjectExt;
 use pyo3::types::PyDict;
+use pyo3::IntoPyObjectExt;
 use voicewire_net::{ConnectError, ConnectErrorKind, ConnectFailure, Phase, SendError};
 use voicewire_proto::config::ConfigError;
 use voicewire_proto::{Error, Secrets, ServerError};
@@ -90,7 +90,9 @@ pub(crate) fn connect_failure<'py>(
             let message = format!("server closed before the session was ready: {code} {}", secrets.mask(reason));
             exception(py, "ConnectError", (message.trim_end(),), &[("kind", any(py, "reset"))])
         }
-        ConnectFailure::Cancelled => exception(py, "ConnectionClosed", (py.None(), "disconnected while connecting"), &[]),
+        ConnectFailure::Cancelled => {
+            exception(py, "ConnectionClosed", (py.None(), "disconnected while connecting"), &[])
+        }
         ConnectFailure::Internal(message) => exception(py, "InternalError", (message.as_str(),), &[]),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use voicewire_proto::{Body, Event, Text};
 
 use crate::event_classes as classes;
@@ -75,6 +75,18 @@ impl PyEvent {
         self.string(py, &self.event.event_id)
     }
 
+    /// The item it belongs to, or None where the dialect does not tell.
+    #[getter]
+    fn item_id<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.string(py, &self.event.item_id)
+    }
+
+    /// The response it belongs to, or None where the dialect does not tell.
+    #[getter]
+    fn response_id<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.string(py, &self.event.response_id)
+    }
+
     /// When it was received on the I/O thread, in seconds of `time.monotonic()`.
     #[getter]
     fn received_at(&self, py: Python<'_>) -> PyResult<f64> {
@@ -105,7 +117,9 @@ impl PyEvent {
     }
 
     #[classattr]
-    fn __match_args__() -> () {}
+    fn __match_args__(py: Python<'_>) -> Py<PyTuple> {
+        PyTuple::empty(py).unbind()
+    }
 }
 
 /// Makes the object for `event`, of the class that its body asks for.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use voicewire_proto::event::TurnComplete as Turn;
 use voicewire_proto::{Body, Kind, Usage};
 
@@ -22,11 +22,13 @@ macro_rules! event_class {
         #[pyclass(frozen, extends = PyEvent, module = "voicewire")]
         pub struct $class { $($fields)* }
 
+        // A getter's body is a block of the macro's caller.
+        #[allow(unused_braces)]
         #[pymethods]
         impl $class {
             #[classattr]
-            fn __match_args__() -> Vec<&'static str> {
-                vec![$($arg),*]
+            fn __match_args__(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+                names(py, &[$($arg),*])
             }
 
             $(
@@ -58,10 +60,6 @@ event_class! {
     fn text(this, py) -> Str<'py> {
         match &this.event.body { Body::TextDelta(text) => this.string(py, text), _ => None }
     }
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -71,10 +69,6 @@ event_class! {
     fn text(this, py) -> Str<'py> {
         match &this.event.body { Body::Transcript(text) => this.string(py, text), _ => None }
     }
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -84,10 +78,6 @@ event_class! {
     fn text(this, py) -> Str<'py> {
         match &this.event.body { Body::Thought(text) => this.string(py, text), _ => None }
     }
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -100,15 +90,11 @@ event_class! {
     /// Whether it is the whole transcript of the item.
     #[pyo3(name = "final")]
     fn is_final(this, py) -> bool { matches!(this.event.body, Body::InputTranscript { is_final: true, .. }) }
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
 }
 
 event_class! {
     /// The server heard the user begin to speak.
     SpeechStarted {} ["item_id"]
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
     /// Where the speech begins, prefix padding included, in ms of all audio sent; None where not told.
     fn audio_start_ms(this, py) -> Option<i64> {
         match this.event.body { Body::SpeechStarted(at) => at, _ => None }
@@ -118,8 +104,6 @@ event_class! {
 event_class! {
     /// The server heard the user stop speaking.
     SpeechStopped {} ["item_id"]
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
     /// Where the speech ends, in ms of all audio sent; None where not told.
     fn audio_end_ms(this, py) -> Option<i64> {
         match this.event.body { Body::SpeechStopped(at) => at, _ => None }
@@ -129,17 +113,11 @@ event_class! {
 event_class! {
     /// The user's audio became an item of the conversation.
     InputCommitted {} ["item_id"]
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
 }
 
 event_class! {
     /// The user spoke over the answer.
     Interrupted {} ["item_id", "heard_ms"]
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
     /// How much of the item had been heard, in ms, or None where nothing had come.
     fn heard_ms(this, py) -> Option<i64> {
         match this.event.body { Body::Interrupted { heard_ms, .. } => heard_ms, _ => None }
@@ -151,8 +129,6 @@ event_class! {
 event_class! {
     /// The model began a response.
     ResponseStarted {} ["response_id"]
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -160,8 +136,6 @@ event_class! {
     TurnComplete {} ["status", "response_id", "usage", "final"]
     /// "completed", "cancelled", "incomplete" or "failed".
     fn status(this, py) -> &'static str { turn(this).map_or("completed", |turn| turn.status.as_str()) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
     /// Tokens used, or None where the service does not tell.
     fn usage(this, py) -> Any<'py> { usage_object(py, this, turn(this).and_then(|turn| turn.usage.as_ref())) }
     /// False while the model is about to go on by itself.
@@ -196,10 +170,6 @@ event_class! {
     fn arguments_json(this, py) -> Str<'py> {
         match &this.event.body { Body::ToolCall { arguments, .. } => this.string(py, arguments), _ => None }
     }
-    /// The item it belongs to, or None where the dialect does not tell.
-    fn item_id(this, py) -> Str<'py> { this.string(py, &this.event.item_id) }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -221,8 +191,6 @@ event_class! {
             _ => Ok(py.None().into_bound(py)),
         }
     }
-    /// The response it belongs to, or None where the dialect does not tell.
-    fn response_id(this, py) -> Str<'py> { this.string(py, &this.event.response_id) }
 }
 
 event_class! {
@@ -323,8 +291,8 @@ pub struct AudioDelta {
 #[pymethods]
 impl AudioDelta {
     #[classattr]
-    fn __match_args__() -> Vec<&'static str> {
-        vec!["audio", "sample_rate", "item_id", "response_id", "content_index"]
+    fn __match_args__(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &["audio", "sample_rate", "item_id", "response_id", "content_index"])
     }
 
     /// 1-D int16 array that owns its memory; the same one at each access.
@@ -346,20 +314,6 @@ impl AudioDelta {
         }
     }
 
-    /// The item it belongs to, or None where the dialect does not tell.
-    #[getter]
-    fn item_id<'py>(slf: &Bound<'py, Self>) -> Str<'py> {
-        let this: &PyEvent = slf.as_super().get();
-        this.string(slf.py(), &this.event.item_id)
-    }
-
-    /// The response it belongs to, or None where the dialect does not tell.
-    #[getter]
-    fn response_id<'py>(slf: &Bound<'py, Self>) -> Str<'py> {
-        let this: &PyEvent = slf.as_super().get();
-        this.string(slf.py(), &this.event.response_id)
-    }
-
     /// Content part of the item, or None where the dialect does not tell.
     #[getter]
     fn content_index(slf: &Bound<'_, Self>) -> Option<i64> {
@@ -377,8 +331,8 @@ pub struct ServerEvent {}
 #[pymethods]
 impl ServerEvent {
     #[classattr]
-    fn __match_args__() -> Vec<&'static str> {
-        vec!["type", "raw"]
+    fn __match_args__(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        names(py, &["type", "raw"])
     }
 
     /// The wire name, as it came.
@@ -386,20 +340,6 @@ impl ServerEvent {
     fn r#type<'py>(slf: &Bound<'py, Self>) -> Str<'py> {
         let this: &PyEvent = slf.as_super().get();
         this.string(slf.py(), &this.event.wire_type)
-    }
-
-    /// The item it belongs to, or None.
-    #[getter]
-    fn item_id<'py>(slf: &Bound<'py, Self>) -> Str<'py> {
-        let this: &PyEvent = slf.as_super().get();
-        this.string(slf.py(), &this.event.item_id)
-    }
-
-    /// The response it belongs to, or None.
-    #[getter]
-    fn response_id<'py>(slf: &Bound<'py, Self>) -> Str<'py> {
-        let this: &PyEvent = slf.as_super().get();
-        this.string(slf.py(), &this.event.response_id)
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, key: &str) -> Any<'py> {
@@ -452,6 +392,10 @@ pub(crate) fn build(py: Python<'_>, base: PyEvent) -> PyResult<Py<PyAny>> {
     })
 }
 
+fn names(py: Python<'_>, names: &[&str]) -> PyResult<Py<PyTuple>> {
+    PyTuple::new(py, names).map(Bound::unbind)
+}
+
 fn turn(event: &PyEvent) -> Option<&Turn> {
     match &event.event.body {
         Body::TurnComplete(turn) => Some(turn),
@@ -470,4 +414,3 @@ fn usage_object<'py>(py: Python<'py>, event: &PyEvent, usage: Option<&Usage>) ->
     })?;
     Ok(made.bind(py).clone())
 }
-

@@ -11,9 +11,11 @@ mod event;
 mod event_classes;
 mod hub;
 mod iterator;
+mod request;
 mod samples;
 mod session;
 mod simulator;
+mod uplink;
 
 /// Rust core of voicewire; use the names of the package `voicewire`.
 #[pyo3::pymodule]

@@ -16,6 +16,11 @@ pub(crate) fn read(value: &Bound<'_, PyAny>, name: &str, out: &mut Vec<i16>) -> 
         let dimensions = buffer.dimensions();
         return Err(PyValueError::new_err(format!("{name} is not 1-D: {dimensions} dimensions")));
     }
+    // pyo3 takes formats of either byte order.
+    let other_order: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+    if buffer.format().to_bytes().first().is_some_and(|first| other_order.contains(first)) {
+        return read_foreign(value, name, out);
+    }
     if let Ok(samples) = buffer.as_typed::<i16>() {
         return copy(py, samples, out);
     }

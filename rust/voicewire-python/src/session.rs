@@ -7,21 +7,21 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
-use serde_json::{Map, Value};
-use voicewire_audio::resample::Resampler;
 use voicewire_net::session::Plan;
 use voicewire_net::{Delivery, Item, Session};
 use voicewire_proto::openai::{OpenAi, Settings, GA};
-use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Secrets, SessionConfig, Settled};
+use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Secrets, Settled};
 
-use crate::dispatch::{sent_view, wire_view, Handler, Handlers, Topic};
+use crate::dispatch::{sent_view, wire_view, Handler, Handlers};
 use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
 use crate::errors::{config_error, connect_failure, exception, from_error, send_error};
 use crate::event::{self, PyEvent};
 use crate::event_classes::ErrorEvent;
 use crate::hub::PyHub;
 use crate::iterator::{EventIterator, Queue, Queued};
+use crate::request::{read_command, read_config, read_topic};
 use crate::samples;
+use crate::uplink::Uplink;
 
 /// Audio that is resampled and encoded without letting other Python threads run, samples.
 const BRIEF: usize = 24_000;
@@ -41,14 +41,6 @@ pub struct PySession {
     next_token: AtomicU64,
     next_receipt: AtomicU64,
     prefix: String,
-}
-
-/// The state that `send_audio` carries from chunk to chunk.
-#[derive(Default)]
-struct Uplink {
-    resampler: Option<(u32, Resampler)>,
-    input: Vec<i16>,
-    output: Vec<i16>,
 }
 
 #[pymethods]
@@ -101,7 +93,7 @@ impl PySession {
     fn command(&self, py: Python<'_>, kind: &str, payload: &str) -> PyResult<(u64, String)> {
         let command = read_command(py, kind, parse(payload))?;
         if matches!(command, Command::CommitAudio) {
-            self.flush_resampler(py)?;
+            lock(&self.uplink).flush(&self.net).map_err(|error| send_error(py, &error))?;
         }
         let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
         let event_id = format!("evt_{}{receipt}", self.prefix);
@@ -113,17 +105,10 @@ impl PySession {
     /// Sends audio; see `RealtimeClient.send_audio`.
     #[pyo3(signature = (samples, sample_rate=None))]
     fn send_audio(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, sample_rate: Option<u32>) -> PyResult<()> {
-        let mut uplink = lock(&self.uplink);
-        let mut input = std::mem::take(&mut uplink.input);
-        drop(uplink);
-        input.clear();
+        let mut input = Vec::new();
         samples::read(samples, "samples", &mut input)?;
-        let sent = if input.len() <= BRIEF {
-            self.push_audio(&input, sample_rate)
-        } else {
-            py.detach(|| self.push_audio(&input, sample_rate))
-        };
-        lock(&self.uplink).input = input;
+        let send = || lock(&self.uplink).send(&self.net, &input, sample_rate);
+        let sent = if input.len() <= BRIEF { send() } else { py.detach(send) };
         sent.map_err(|error| error.raise(py))
     }
 
@@ -180,7 +165,7 @@ impl PySession {
         let base = PyEvent::with_detail(Event::ours(body, Instant::now()), error);
         let event = Py::new(slf.py(), (ErrorEvent {}, base))?.into_any();
         slf.get().fire_neutral(slf, Kind::Error, &event)?;
-        slf.get().enqueue(Kind::Error, 256, || Ok(Queued::Made(event.clone_ref(slf.py()))))?;
+        slf.get().enqueue(Kind::Error, 256, Queued::Made(event.clone_ref(slf.py())))?;
         slf.get().wake_iterators(slf.py())
     }
 
@@ -225,21 +210,6 @@ impl PySession {
     }
 }
 
-/// Why audio was not taken.
-enum AudioError {
-    Send(voicewire_net::SendError),
-    Rate(String),
-}
-
-impl AudioError {
-    fn raise(self, py: Python<'_>) -> PyErr {
-        match self {
-            Self::Send(error) => send_error(py, &error),
-            Self::Rate(message) => pyo3::exceptions::PyValueError::new_err(format!("sample_rate: {message}")),
-        }
-    }
-}
-
 impl PySession {
     pub(crate) fn id(&self) -> u64 {
         self.net.id()
@@ -252,7 +222,7 @@ impl PySession {
             Item::Event(event) => self.deliver_event(slf, event, delivery.weight),
             Item::Settled(settled) => self.deliver_settled(py, settled),
             Item::Sent(text) => self.deliver_sent(slf, text),
-            Item::Connected => self.tell(py, "_connected", ()),
+            Item::Connected(session_id) => self.tell(py, "_connected", (session_id,)),
             Item::ConnectFailed(failure) => {
                 let error = connect_failure(py, &failure, &lock(&self.secrets).clone())?;
                 self.tell(py, "_connect_failed", (error,))
@@ -274,29 +244,19 @@ impl PySession {
     }
 
     fn deliver_event(&self, slf: &Bound<'_, Self>, event: Box<Event>, weight: usize) -> PyResult<()> {
-        let py = slf.py();
-        let kind = event.kind();
+        let (py, kind) = (slf.py(), event.kind());
         let handlers = Arc::clone(&lock(&self.handlers));
-        let wire = handlers.of_wire(&event);
-        let wire_view = (!wire.is_empty()).then(|| wire_view(&event));
-        let neutral = handlers.neutral(kind);
-        let keep_going = |result| self.owner_tells_usage(py, kind, result);
+        let (neutral, wire) = (handlers.neutral(kind), handlers.of_wire(&event));
         if neutral.is_empty() && wire.is_empty() && kind != Kind::Usage {
-            return self.enqueue(kind, weight, || Ok(Queued::Lazy(event)));
+            return self.enqueue(kind, weight, Queued::Lazy(event));
         }
-        let made = if neutral.is_empty() && !self.is_wanted(kind) {
-            None
-        } else {
-            Some(event::build(py, *event)?)
-        };
-        self.fire_both(slf, neutral, made.as_ref(), &wire, wire_view)?;
-        match made {
-            Some(made) => {
-                keep_going(Some(&made))?;
-                self.enqueue(kind, weight, || Ok(Queued::Made(made)))
-            }
-            None => Ok(()),
+        let wire_event = if wire.is_empty() { None } else { Some(event::build(py, wire_view(&event))?) };
+        let made = event::build(py, *event)?;
+        if kind == Kind::Usage {
+            self.tell(py, "_used", (&made,))?;
         }
+        self.fire_both(slf, neutral, &made, &wire, wire_event.as_ref())?;
+        self.enqueue(kind, weight, Queued::Made(made))
     }
 
     /// Calls the handlers of the neutral event and those of its wire name, in the order of their registration.
@@ -304,20 +264,19 @@ impl PySession {
         &self,
         slf: &Bound<'_, Self>,
         neutral: &[Arc<Handler>],
-        made: Option<&Py<PyAny>>,
+        made: &Py<PyAny>,
         wire: &[Arc<Handler>],
-        wire_view: Option<Event>,
+        wire_event: Option<&Py<PyAny>>,
     ) -> PyResult<()> {
-        let wire_event = wire_view.map(|view| event::build(slf.py(), view)).transpose()?;
         let (mut neutral, mut wire) = (neutral.iter().peekable(), wire.iter().peekable());
         loop {
-            let neutral_first = match (neutral.peek(), wire.peek()) {
-                (Some(a), Some(b)) => a.token < b.token,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
+            let is_wire = match (neutral.peek(), wire.peek()) {
+                (Some(neutral), Some(wire)) => wire.token < neutral.token,
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
                 (None, None) => return Ok(()),
             };
-            let (handler, event) = if neutral_first { (neutral.next(), made) } else { (wire.next(), wire_event.as_ref()) };
+            let (handler, event) = if is_wire { (wire.next(), wire_event) } else { (neutral.next(), Some(made)) };
             if let (Some(handler), Some(event)) = (handler, event) {
                 self.call(slf, handler, event)?;
             }
@@ -345,13 +304,6 @@ impl PySession {
         }
     }
 
-    fn owner_tells_usage(&self, py: Python<'_>, kind: Kind, made: Option<&Py<PyAny>>) -> PyResult<()> {
-        match made {
-            Some(event) if kind == Kind::Usage => self.tell(py, "_used", (event,)),
-            _ => Ok(()),
-        }
-    }
-
     fn deliver_settled(&self, py: Python<'_>, settled: Settled) -> PyResult<()> {
         let Settled { receipt, outcome } = settled;
         match outcome {
@@ -373,77 +325,31 @@ impl PySession {
     }
 
     /// Appends an event to every iterator that wants it; makes its Python object only where several do.
-    fn enqueue(&self, kind: Kind, weight: usize, queued: impl FnOnce() -> PyResult<Queued>) -> PyResult<()> {
+    fn enqueue(&self, kind: Kind, weight: usize, queued: Queued) -> PyResult<()> {
         let mut queues = self.queues();
         queues.retain(|queue| queue.wants(kind));
         let Some(last) = queues.pop() else { return Ok(()) };
-        let mut queued = queued()?;
-        if !queues.is_empty() {
-            Python::attach(|py| -> PyResult<()> {
-                let made = match queued_object(py, &mut queued)? {
-                    Some(made) => made,
-                    None => return Ok(()),
-                };
-                for queue in &queues {
-                    queue.push(Queued::Made(made.clone_ref(py)), weight);
-                }
-                Ok(())
-            })?;
+        if queues.is_empty() {
+            last.push(queued, weight);
+            return Ok(());
         }
-        last.push(queued, weight);
-        Ok(())
-    }
-
-    fn is_wanted(&self, kind: Kind) -> bool {
-        self.queues().iter().any(|queue| queue.wants(kind))
+        Python::attach(|py| {
+            let made = match queued {
+                Queued::Made(made) => made,
+                Queued::Lazy(event) => event::build(py, *event)?,
+            };
+            for queue in &queues {
+                queue.push(Queued::Made(made.clone_ref(py)), weight);
+            }
+            last.push(Queued::Made(made), weight);
+            Ok(())
+        })
     }
 
     fn queues(&self) -> Vec<Arc<Queue>> {
         let mut queues: Vec<_> = lock(&self.main).iter().cloned().collect();
         queues.extend(lock(&self.others).iter().filter_map(Weak::upgrade));
         queues
-    }
-
-    fn push_audio(&self, input: &[i16], sample_rate: Option<u32>) -> Result<(), AudioError> {
-        let wire_rate = GA.audio.sample_rate;
-        let rate = sample_rate.unwrap_or(wire_rate);
-        let mut uplink = lock(&self.uplink);
-        self.net.admits_audio().map_err(AudioError::Send)?;
-        let Uplink { resampler, output, .. } = &mut *uplink;
-        output.clear();
-        if resampler.as_ref().is_some_and(|(from, _)| *from != rate) {
-            // Another source: the tail of the old one comes first.
-            if let Some((_, mut old)) = resampler.take() {
-                old.flush(output);
-            }
-        }
-        if rate == wire_rate && output.is_empty() {
-            return self.net.send_audio(input).map_err(AudioError::Send);
-        }
-        if rate == wire_rate {
-            output.extend_from_slice(input);
-        } else {
-            if resampler.is_none() {
-                let made = Resampler::new(rate, wire_rate).map_err(|error| AudioError::Rate(error.to_string()))?;
-                *resampler = Some((rate, made));
-            }
-            if let Some((_, resampler)) = resampler {
-                resampler.process(input, output);
-            }
-        }
-        self.net.send_audio(output).map_err(AudioError::Send)
-    }
-
-    /// Sends what the resampler holds back, before a turn is closed.
-    fn flush_resampler(&self, py: Python<'_>) -> PyResult<()> {
-        let mut uplink = lock(&self.uplink);
-        let Some((_, mut resampler)) = uplink.resampler.take() else { return Ok(()) };
-        let mut tail = Vec::new();
-        resampler.flush(&mut tail);
-        if tail.is_empty() {
-            return Ok(());
-        }
-        self.net.send_audio(&tail).map_err(|error| send_error(py, &error))
     }
 
     fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
@@ -472,18 +378,6 @@ impl Drop for PySession {
     }
 }
 
-fn queued_object(py: Python<'_>, queued: &mut Queued) -> PyResult<Option<Py<PyAny>>> {
-    if let Queued::Lazy(event) = queued {
-        let placeholder = Event::ours(Body::Wire, event.received_at);
-        let event = std::mem::replace(&mut **event, placeholder);
-        *queued = Queued::Made(event::build(py, event)?);
-    }
-    match queued {
-        Queued::Made(made) => Ok(Some(made.clone_ref(py))),
-        Queued::Lazy(_) => Ok(None),
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these protect is replaced or appended to in one step: a panic leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -494,46 +388,6 @@ fn filter(kinds: Option<&[String]>) -> u64 {
     match kinds {
         Some(kinds) if !kinds.is_empty() => kinds.iter().filter_map(|name| Kind::named(name)).map(Kind::bit).sum(),
         _ => !Kind::Wire.bit(),
-    }
-}
-
-fn read_topic(key: &str) -> Topic {
-    match key.split_once(':') {
-        Some(("wire", "*")) => Topic::AnyWire,
-        Some(("sent", "*")) => Topic::AnySent,
-        Some(("sent", name)) => Topic::Sent(name.to_owned()),
-        Some(("neutral", name)) => Kind::named(name).map_or_else(|| Topic::Wire(name.to_owned()), Topic::Kind),
-        Some((_, name)) => Topic::Wire(voicewire_proto::openai::canonical(name).to_owned()),
-        None => Topic::Wire(key.to_owned()),
-    }
-}
-
-fn read_config(py: Python<'_>, config: &str) -> PyResult<SessionConfig> {
-    SessionConfig::from_options(object(parse(config))).map_err(|error| config_error(py, &error))
-}
-
-fn read_command(py: Python<'_>, kind: &str, payload: Value) -> PyResult<Command> {
-    let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
-    Ok(match kind {
-        "update_session" => Command::UpdateSession(Box::new(
-            SessionConfig::from_options(object(payload)).map_err(|error| config_error(py, &error))?,
-        )),
-        "send_text" => Command::SendText { text: text("text"), respond: payload["respond"].as_bool().unwrap_or(true) },
-        "commit_audio" => Command::CommitAudio,
-        "clear_audio" => Command::ClearAudio,
-        "create_response" => Command::CreateResponse(object(payload)),
-        "cancel_response" => {
-            let heard = payload["audio_end_ms"].as_u64();
-            Command::CancelResponse { truncate: heard.map(|heard| (text("item_id"), heard)) }
-        }
-        _ => Command::Raw { kind: text("type"), payload: object(payload["payload"].clone()) },
-    })
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(object) => object,
-        _ => Map::new(),
     }
 }
 

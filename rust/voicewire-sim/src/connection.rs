@@ -34,8 +34,7 @@ const EXPIRED: &str = "Your session hit the maximum duration of 60 minutes.";
 /// Serve one accepted socket to its end.
 pub(crate) async fn run(mut stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
-    let Ok(Ok(Some((request, rest)))) = timeout(HEAD_TIMEOUT, Request::read(&mut stream)).await
-    else {
+    let Ok(Ok(Some((request, rest)))) = timeout(HEAD_TIMEOUT, Request::read(&mut stream)).await else {
         return;
     };
     let (path, headers) = gate::mask(&request);
@@ -54,26 +53,16 @@ pub(crate) async fn run(mut stream: TcpStream, shared: Arc<Shared>) {
     };
     let realtime = request.subprotocols().any(|name| name == "realtime");
     let key = request.upgrade_key().unwrap_or_default();
-    if request::write_upgrade(&mut stream, key, realtime)
-        .await
-        .is_err()
-    {
+    if request::write_upgrade(&mut stream, key, realtime).await.is_err() {
         return;
     }
-    let socket =
-        WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(socket::limits()))
-            .await;
+    let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(socket::limits())).await;
     let outbox = Outbox::new(Ids::new(shared.config.seed, index as u64));
     match (admission, error) {
         (Some(admission), _) => {
-            let origin = Origin {
-                admission,
-                unix_seconds: unix_seconds(),
-            };
+            let origin = Origin { admission, unix_seconds: unix_seconds() };
             let session = Session::open(origin, outbox, &shared);
-            Connection::new(socket, session, shared, index)
-                .serve()
-                .await;
+            Connection::new(socket, session, shared, index).serve().await;
         }
         (None, Some(error)) => refuse(socket, outbox, &error).await,
         (None, None) => {}
@@ -166,14 +155,7 @@ impl Connection {
             }
         });
         self.sends_first = !self.sends_first;
-        let Connection {
-            socket,
-            session,
-            changes,
-            line,
-            sends_first,
-            ..
-        } = self;
+        let Connection { socket, session, changes, line, sends_first, .. } = self;
         let mut changed = pin!(changes.changed());
         poll_fn(|cx| {
             for sends in [*sends_first, !*sends_first] {
@@ -199,11 +181,7 @@ impl Connection {
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        let fault = self
-            .shared
-            .faults
-            .next_time(self.index)
-            .map(|age| self.opened + age);
+        let fault = self.shared.faults.next_time(self.index).map(|age| self.opened + age);
         let arrival = self.line.next_arrival(Instant::now());
         let cue = self.session.poll_timeout().filter(|_| self.may_play());
         [fault, arrival, cue].into_iter().flatten().min()
@@ -212,11 +190,7 @@ impl Connection {
     /// Let a fault strike that is due.
     async fn strike(&mut self) -> Fate {
         let age = self.opened.elapsed();
-        let Some(kind) = self
-            .shared
-            .faults
-            .take_due(self.index, self.line.sent(), age)
-        else {
+        let Some(kind) = self.shared.faults.take_due(self.index, self.line.sent(), age) else {
             return Fate::GoOn;
         };
         match kind {
@@ -256,11 +230,7 @@ impl Connection {
             }
         };
         let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_flush(cx)).await;
-        let _ = self
-            .socket
-            .get_mut()
-            .write_all(&socket::half_frame(&event))
-            .await;
+        let _ = self.socket.get_mut().write_all(&socket::half_frame(&event)).await;
         self.cut(cut).await
     }
 
@@ -270,8 +240,7 @@ impl Connection {
     }
 
     async fn expire(&mut self) -> Fate {
-        self.session
-            .expire(&ErrorBody::invalid("session_expired", EXPIRED));
+        self.session.expire(&ErrorBody::invalid("session_expired", EXPIRED));
         while let Some(event) = self.session.poll_transmit() {
             self.line.push(event, Instant::now());
         }
@@ -291,21 +260,12 @@ async fn refuse(mut socket: Socket, mut outbox: Outbox, error: &ErrorBody) {
 }
 
 fn fault_response(status: u16) -> Response {
-    let code = if status == 429 {
-        "rate_limit_exceeded"
-    } else {
-        "server_error"
-    };
-    let mut error = ErrorBody::invalid(
-        code,
-        "The server had an error while processing your request.",
-    );
+    let code = if status == 429 { "rate_limit_exceeded" } else { "server_error" };
+    let mut error = ErrorBody::invalid(code, "The server had an error while processing your request.");
     error.kind = "server_error";
     Response::json(status, error.http_body())
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs())
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }

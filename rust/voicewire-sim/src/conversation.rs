@@ -37,11 +37,7 @@ pub(crate) struct Audio {
 impl Conversation {
     /// Insert behind an item, or at the start for `root`. None if there is no such item.
     pub(crate) fn insert(&mut self, previous: &str, item: Item) -> Option<()> {
-        let at = if previous == "root" {
-            0
-        } else {
-            self.position(previous)? + 1
-        };
+        let at = if previous == "root" { 0 } else { self.position(previous)? + 1 };
         self.audio_samples += item.audio.as_ref().map_or(0, |audio| audio.samples.len());
         self.items.insert(at, item);
         self.forget_old_audio();
@@ -100,11 +96,7 @@ impl Conversation {
 
 impl Item {
     pub(crate) fn new(value: Value) -> Self {
-        Item {
-            value,
-            audio: None,
-            words: None,
-        }
+        Item { value, audio: None, words: None }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -124,17 +116,8 @@ impl Item {
         if let Some(words) = &self.words {
             return words.clone();
         }
-        let part_text = |part: &Value| {
-            part["text"]
-                .as_str()
-                .or_else(|| part["transcript"].as_str())
-                .map(str::to_owned)
-        };
-        let parts = self.value["content"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(part_text);
+        let part_text = |part: &Value| part["text"].as_str().or_else(|| part["transcript"].as_str()).map(str::to_owned);
+        let parts = self.value["content"].as_array().into_iter().flatten().filter_map(part_text);
         parts.collect::<Vec<_>>().join(" ")
     }
 
@@ -144,13 +127,8 @@ impl Item {
         if let Some(audio) = &self.audio {
             if let Some(part) = value["content"].get_mut(0) {
                 let samples = &audio.samples[..audio.length.min(audio.samples.len())];
-                part["audio"] = format
-                    .encode(&crate::sound::resample(
-                        samples,
-                        audio.sample_rate,
-                        format.sample_rate(),
-                    ))
-                    .into();
+                part["audio"] =
+                    format.encode(&crate::sound::resample(samples, audio.sample_rate, format.sample_rate())).into();
             }
         }
         value
@@ -160,11 +138,7 @@ impl Item {
 impl Audio {
     pub(crate) fn new(samples: Arc<[i16]>, sample_rate: u32) -> Self {
         let length = samples.len();
-        Audio {
-            samples,
-            sample_rate,
-            length,
-        }
+        Audio { samples, sample_rate, length }
     }
 
     /// Cut, or count only what was sent so far.
@@ -173,9 +147,7 @@ impl Audio {
     }
 
     pub(crate) fn truncate_ms(&mut self, ms: u64) {
-        self.length = self
-            .length
-            .min((ms * u64::from(self.sample_rate) / 1000) as usize);
+        self.length = self.length.min((ms * u64::from(self.sample_rate) / 1000) as usize);
     }
 
     pub(crate) fn len_ms(&self) -> u64 {

@@ -14,12 +14,7 @@ pub(crate) struct ErrorBody {
 impl ErrorBody {
     /// An `invalid_request_error`.
     pub(crate) fn invalid(code: &str, message: &str) -> Self {
-        ErrorBody {
-            kind: "invalid_request_error",
-            code: code.to_owned(),
-            message: message.to_owned(),
-            param: None,
-        }
+        ErrorBody { kind: "invalid_request_error", code: code.to_owned(), message: message.to_owned(), param: None }
     }
 
     /// The same error, blamed on a parameter.

@@ -44,6 +44,7 @@ pub enum FaultKind {
 
 /// How a TCP connection ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cut {
     /// In order, with FIN.
     #[default]
@@ -54,6 +55,7 @@ pub enum Cut {
 
 /// When a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trigger {
     /// After this many events were sent on the connection.
     AfterEvents(u64),
@@ -90,47 +92,26 @@ impl Fault {
         let Value::Array(faults) = &value else {
             return Err(wrong("faults", "expected a list of faults", &value));
         };
-        let parse =
-            |(index, fault): (usize, &Value)| parse_fault(&format!("faults[{index}]"), fault);
+        let parse = |(index, fault): (usize, &Value)| parse_fault(&format!("faults[{index}]"), fault);
         faults.iter().enumerate().map(parse).collect()
     }
 }
 
 fn parse_fault(path: &str, value: &Value) -> Result<Fault, FaultError> {
-    let fields = value
-        .as_object()
-        .ok_or_else(|| wrong(path, "expected an object", value))?;
+    let fields = value.as_object().ok_or_else(|| wrong(path, "expected an object", value))?;
     let kind = fields.get("kind").unwrap_or(&Value::Null);
     let name = kind.as_str().unwrap_or_default();
     let allowed: &[&str] = match name {
         "drop" | "cut_mid_message" => &["after_events", "after_ms", "how"],
         "close" => &["after_events", "after_ms", "code"],
-        "garbage" | "session_expired" | "half_open" | "stall" | "slow" | "rate_limit" => {
-            &["after_events", "after_ms"]
-        }
+        "garbage" | "session_expired" | "half_open" | "stall" | "slow" | "rate_limit" => &["after_events", "after_ms"],
         "http" => &["code"],
-        "go_away" => {
-            return Err(wrong(
-                &format!("{path}.kind"),
-                "not supported by the OpenAI dialect",
-                kind,
-            ))
-        }
-        _ => {
-            return Err(wrong(
-                &format!("{path}.kind"),
-                "unknown kind of fault",
-                kind,
-            ))
-        }
+        "go_away" => return Err(wrong(&format!("{path}.kind"), "not supported by the OpenAI dialect", kind)),
+        _ => return Err(wrong(&format!("{path}.kind"), "unknown kind of fault", kind)),
     };
     for (key, value) in fields {
         if !matches!(key.as_str(), "kind" | "connection") && !allowed.contains(&key.as_str()) {
-            return Err(wrong(
-                &format!("{path}.{key}"),
-                &format!("unknown key for {name}"),
-                value,
-            ));
+            return Err(wrong(&format!("{path}.{key}"), &format!("unknown key for {name}"), value));
         }
     }
     Ok(Fault {
@@ -140,11 +121,7 @@ fn parse_fault(path: &str, value: &Value) -> Result<Fault, FaultError> {
     })
 }
 
-fn parse_kind(
-    path: &str,
-    name: &str,
-    fields: &Map<String, Value>,
-) -> Result<FaultKind, FaultError> {
+fn parse_kind(path: &str, name: &str, fields: &Map<String, Value>) -> Result<FaultKind, FaultError> {
     Ok(match name {
         "drop" => FaultKind::Drop(parse_cut(path, fields)?),
         "cut_mid_message" => FaultKind::CutMidMessage(parse_cut(path, fields)?),
@@ -154,9 +131,7 @@ fn parse_kind(
             1011,
             |code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999),
         )?),
-        "http" => FaultKind::Http(parse_code(path, fields, 503, |code| {
-            (300..=599).contains(&code)
-        })?),
+        "http" => FaultKind::Http(parse_code(path, fields, 503, |code| (300..=599).contains(&code))?),
         "garbage" => FaultKind::Garbage,
         "session_expired" => FaultKind::SessionExpired,
         "half_open" => FaultKind::HalfOpen,
@@ -184,24 +159,13 @@ fn parse_code(
     match unsigned(path, fields, "code")? {
         None => Ok(default),
         Some(code) if allowed(code) => Ok(code as u16),
-        Some(code) => Err(wrong(
-            &format!("{path}.code"),
-            "code not allowed on the wire",
-            &code.into(),
-        )),
+        Some(code) => Err(wrong(&format!("{path}.code"), "code not allowed on the wire", &code.into())),
     }
 }
 
 fn parse_trigger(path: &str, fields: &Map<String, Value>) -> Result<Trigger, FaultError> {
-    match (
-        unsigned(path, fields, "after_events")?,
-        unsigned(path, fields, "after_ms")?,
-    ) {
-        (Some(_), Some(ms)) => Err(wrong(
-            &format!("{path}.after_ms"),
-            "after_events is given too",
-            &ms.into(),
-        )),
+    match (unsigned(path, fields, "after_events")?, unsigned(path, fields, "after_ms")?) {
+        (Some(_), Some(ms)) => Err(wrong(&format!("{path}.after_ms"), "after_events is given too", &ms.into())),
         (None, Some(ms)) => Ok(Trigger::After(Duration::from_millis(ms))),
         (events, None) => Ok(Trigger::AfterEvents(events.unwrap_or(0))),
     }
@@ -212,19 +176,11 @@ fn unsigned(path: &str, fields: &Map<String, Value>, key: &str) -> Result<Option
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(number) => Ok(Some(number)),
-            None => Err(wrong(
-                &format!("{path}.{key}"),
-                "expected a whole number from 0",
-                value,
-            )),
+            None => Err(wrong(&format!("{path}.{key}"), "expected a whole number from 0", value)),
         },
     }
 }
 
 fn wrong(field: &str, problem: &str, value: &Value) -> FaultError {
-    FaultError::Field {
-        field: field.to_owned(),
-        problem: problem.to_owned(),
-        value: value.to_string(),
-    }
+    FaultError::Field { field: field.to_owned(), problem: problem.to_owned(), value: value.to_string() }
 }

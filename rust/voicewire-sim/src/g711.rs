@@ -34,26 +34,14 @@ fn decode_mu(byte: u8) -> i16 {
     let bits = !byte;
     let segment = i32::from(bits >> 4 & 7);
     let magnitude = (((i32::from(bits & 0x0F) << 3) + 132) << segment) - 132;
-    (if bits & 0x80 == 0 {
-        magnitude
-    } else {
-        -magnitude
-    }) as i16
+    (if bits & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
 /// 13-bit magnitude; even bits are inverted on the line.
 fn encode_a(sample: i16) -> u8 {
-    let (sign, magnitude) = if sample >= 0 {
-        (0x80, i32::from(sample) >> 4)
-    } else {
-        (0, !i32::from(sample) >> 4)
-    };
+    let (sign, magnitude) = if sample >= 0 { (0x80, i32::from(sample) >> 4) } else { (0, !i32::from(sample) >> 4) };
     let segment = (28 - (magnitude | 1).leading_zeros() as i32).max(0);
-    let mantissa = if segment == 0 {
-        magnitude & 0x0F
-    } else {
-        (magnitude >> (segment - 1)) & 0x0F
-    };
+    let mantissa = if segment == 0 { magnitude & 0x0F } else { (magnitude >> (segment - 1)) & 0x0F };
     (sign | (segment << 4) as u8 | mantissa as u8) ^ 0x55
 }
 
@@ -61,16 +49,8 @@ fn decode_a(byte: u8) -> i16 {
     let bits = byte ^ 0x55;
     let segment = i32::from(bits >> 4 & 7);
     let base = (i32::from(bits & 0x0F) << 4) + 8;
-    let magnitude = if segment == 0 {
-        base
-    } else {
-        (base + 256) << (segment - 1)
-    };
-    (if bits & 0x80 == 0 {
-        -magnitude
-    } else {
-        magnitude
-    }) as i16
+    let magnitude = if segment == 0 { base } else { (base + 256) << (segment - 1) };
+    (if bits & 0x80 == 0 { -magnitude } else { magnitude }) as i16
 }
 
 #[cfg(test)]
@@ -82,11 +62,7 @@ mod tests {
         for law in [Law::Mu, Law::A] {
             for byte in 0..=255u8 {
                 let sample = decode(law, byte);
-                assert_eq!(
-                    decode(law, encode(law, sample)),
-                    sample,
-                    "{law:?} {byte:#x}"
-                );
+                assert_eq!(decode(law, encode(law, sample)), sample, "{law:?} {byte:#x}");
             }
         }
     }
@@ -107,12 +83,8 @@ mod tests {
         for law in [Law::Mu, Law::A] {
             for sample in (i16::MIN..=i16::MAX).step_by(7) {
                 let back = i32::from(decode(law, encode(law, sample)));
-                let allowed = (i32::from(sample).abs() / 16).max(16)
-                    + 600 * i32::from(sample.unsigned_abs() > 32_000);
-                assert!(
-                    (back - i32::from(sample)).abs() <= allowed,
-                    "{law:?} {sample} {back}"
-                );
+                let allowed = (i32::from(sample).abs() / 16).max(16) + 600 * i32::from(sample.unsigned_abs() > 32_000);
+                assert!((back - i32::from(sample)).abs() <= allowed, "{law:?} {sample} {back}");
             }
         }
     }

@@ -38,9 +38,7 @@ pub(crate) fn judge(request: &Request, config: &SimulatorConfig) -> Verdict {
     if let Some(problem) = check_key(request, config) {
         return refuse(401, problem, config);
     }
-    let beta = request
-        .header("openai-beta")
-        .is_some_and(|value| value.contains("realtime=v1"));
+    let beta = request.header("openai-beta").is_some_and(|value| value.contains("realtime=v1"));
     if beta && config.beta == Beta::Refuse {
         return Verdict::UpgradeAndRefuse(ErrorBody::invalid(
             "beta_api_shape_disabled",
@@ -70,27 +68,17 @@ fn admit(request: &Request, config: &SimulatorConfig) -> Verdict {
         Some(model) => model,
         None if transcription || request.query("call_id").is_some() => DEFAULT_MODEL.to_owned(),
         None => {
-            let problem =
-                ErrorBody::invalid("missing_model", "You must provide a model parameter.")
-                    .about("model");
+            let problem = ErrorBody::invalid("missing_model", "You must provide a model parameter.").about("model");
             return refuse(400, problem, config);
         }
     };
     if let Some(models) = &config.models {
         if !models.contains(&model) {
-            let message =
-                format!("The model `{model}` does not exist or you do not have access to it.");
-            return refuse(
-                404,
-                ErrorBody::invalid("model_not_found", &message).about("model"),
-                config,
-            );
+            let message = format!("The model `{model}` does not exist or you do not have access to it.");
+            return refuse(404, ErrorBody::invalid("model_not_found", &message).about("model"), config);
         }
     }
-    Verdict::Admit(Admission {
-        model,
-        transcription,
-    })
+    Verdict::Admit(Admission { model, transcription })
 }
 
 fn check_key(request: &Request, config: &SimulatorConfig) -> Option<ErrorBody> {
@@ -101,27 +89,17 @@ fn check_key(request: &Request, config: &SimulatorConfig) -> Option<ErrorBody> {
             let message = format!("Incorrect API key provided: {}.", mask_key(&key));
             Some(ErrorBody::invalid("invalid_api_key", &message))
         }
-        None => Some(ErrorBody::invalid(
-            "invalid_api_key",
-            "Missing bearer or basic authentication in header",
-        )),
+        None => Some(ErrorBody::invalid("invalid_api_key", "Missing bearer or basic authentication in header")),
     }
 }
 
 fn shown_key(request: &Request) -> Option<String> {
     let bearer = request.header("authorization").and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then(|| key.trim().to_owned())
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
     });
     let header = || request.header("api-key").map(str::to_owned);
-    let protocol = || {
-        request
-            .subprotocols()
-            .find_map(|name| name.strip_prefix(KEY_PROTOCOL))
-            .map(str::to_owned)
-    };
+    let protocol = || request.subprotocols().find_map(|name| name.strip_prefix(KEY_PROTOCOL)).map(str::to_owned);
     bearer.or_else(header).or_else(protocol)
 }
 
@@ -148,13 +126,7 @@ fn refuse_plain() -> Verdict {
 fn mask_key(key: &str) -> String {
     let mut chars = key.chars();
     let head: String = chars.by_ref().take(3).collect();
-    let tail: String = chars
-        .rev()
-        .take(2)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .collect();
+    let tail: String = chars.rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
     format!("{head}***{tail}")
 }
 

@@ -13,9 +13,7 @@ impl Ids {
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut mixer = Ids { state: seed };
         let offset = mixer.next_u64();
-        Ids {
-            state: offset ^ stream.wrapping_mul(0xD6E8_FEB8_6659_FD93),
-        }
+        Ids { state: offset ^ stream.wrapping_mul(0xD6E8_FEB8_6659_FD93) }
     }
 
     /// An id as `event_E6U0…`: prefix, underscore, 21 characters.
@@ -43,8 +41,6 @@ impl Ids {
     }
 
     fn text(&mut self, length: usize) -> String {
-        (0..length)
-            .map(|_| char::from(ALPHABET[(self.next_u64() >> 32) as usize % ALPHABET.len()]))
-            .collect()
+        (0..length).map(|_| char::from(ALPHABET[(self.next_u64() >> 32) as usize % ALPHABET.len()])).collect()
     }
 }

@@ -16,12 +16,7 @@ pub(crate) struct InputBuffer {
 
 impl InputBuffer {
     pub(crate) fn new(sample_rate: u32) -> Self {
-        InputBuffer {
-            sample_rate,
-            samples: Vec::new(),
-            appended: 0,
-            base_ms: 0,
-        }
+        InputBuffer { sample_rate, samples: Vec::new(), appended: 0, base_ms: 0 }
     }
 
     pub(crate) fn append(&mut self, samples: &[i16]) {

@@ -71,11 +71,7 @@ impl Ledger {
     }
 
     pub(crate) fn received(&self) -> Vec<String> {
-        self.lock()
-            .entries
-            .iter()
-            .map(|entry| entry.text.to_string())
-            .collect()
+        self.lock().entries.iter().map(|entry| entry.text.to_string()).collect()
     }
 
     pub(crate) fn connections(&self) -> Vec<ConnectionRecord> {
@@ -97,11 +93,7 @@ impl Ledger {
             if left.is_zero() {
                 break;
             }
-            book = self
-                .grown
-                .wait_timeout(book, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            book = self.grown.wait_timeout(book, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         book.total
     }
@@ -114,18 +106,11 @@ impl Ledger {
 impl Book {
     fn push(&mut self, connection: usize, text: &str) {
         // The type is one of the first keys in every client seen; a miss costs only precision of the budget.
-        let is_append = text
-            .get(..96)
-            .unwrap_or(text)
-            .contains("input_audio_buffer.append");
+        let is_append = text.get(..96).unwrap_or(text).contains("input_audio_buffer.append");
         self.text_bytes += text.len();
         self.audio_bytes += if is_append { text.len() } else { 0 };
         self.total += 1;
-        self.entries.push_back(Entry {
-            connection,
-            text: text.into(),
-            is_append,
-        });
+        self.entries.push_back(Entry { connection, text: text.into(), is_append });
         self.strip_old_audio();
         while self.entries.len() > ENTRY_LIMIT || self.text_bytes > TEXT_BUDGET {
             self.forget_oldest();
@@ -159,11 +144,7 @@ impl Book {
 }
 
 fn record((path, headers): &(String, Vec<(String, String)>)) -> ConnectionRecord {
-    ConnectionRecord {
-        path: path.clone(),
-        headers: headers.clone(),
-        received: Vec::new(),
-    }
+    ConnectionRecord { path: path.clone(), headers: headers.clone(), received: Vec::new() }
 }
 
 #[cfg(test)]
@@ -173,10 +154,7 @@ mod tests {
     #[test]
     fn old_audio_is_cut_and_the_count_stays() {
         let ledger = Ledger::default();
-        let append = format!(
-            r#"{{"type":"input_audio_buffer.append","audio":"{}"}}"#,
-            "A".repeat(16 << 20)
-        );
+        let append = format!(r#"{{"type":"input_audio_buffer.append","audio":"{}"}}"#, "A".repeat(16 << 20));
         for _ in 0..6 {
             ledger.push(0, &append);
         }

@@ -25,15 +25,7 @@ pub(crate) struct Line {
 impl Line {
     /// A line that delays each event by `latency`; the events of a burst arrive as a burst.
     pub(crate) fn new(latency: Duration) -> Self {
-        Line {
-            events: VecDeque::new(),
-            bytes: 0,
-            latency,
-            last_arrival: None,
-            sent: 0,
-            slow: false,
-            stalled: false,
-        }
+        Line { events: VecDeque::new(), bytes: 0, latency, last_arrival: None, sent: 0, slow: false, stalled: false }
     }
 
     pub(crate) fn push(&mut self, event: String, now: Instant) {
@@ -54,9 +46,7 @@ impl Line {
 
     /// Take the next event if it has arrived, and count it as sent.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<String> {
-        self.events
-            .front()
-            .filter(|(arrival, _)| *arrival <= now && !self.stalled)?;
+        self.events.front().filter(|(arrival, _)| *arrival <= now && !self.stalled)?;
         self.sent += 1;
         self.take()
     }

@@ -37,19 +37,10 @@ impl Shared {
     pub(crate) fn new(mut config: SimulatorConfig) -> Self {
         let stage = Stage::default();
         stage.set(std::mem::take(&mut config.script));
-        let faults = FaultBoard {
-            armed: Mutex::default(),
-            changed: watch::Sender::new(()),
-            any: AtomicBool::new(false),
-        };
+        let faults =
+            FaultBoard { armed: Mutex::default(), changed: watch::Sender::new(()), any: AtomicBool::new(false) };
         faults.set(std::mem::take(&mut config.faults));
-        Shared {
-            config,
-            ledger: Ledger::default(),
-            stage: Arc::new(stage),
-            studio: Arc::default(),
-            faults,
-        }
+        Shared { config, ledger: Ledger::default(), stage: Arc::new(stage), studio: Arc::default(), faults }
     }
 }
 
@@ -69,22 +60,16 @@ impl FaultBoard {
 
     /// Take the HTTP status that refuses this connection's upgrade.
     pub(crate) fn take_http(&self, connection: usize) -> Option<u16> {
-        self.take(|fault| {
-            for_connection(fault, connection) && matches!(fault.kind, FaultKind::Http(_))
-        })
-        .and_then(|kind| match kind {
-            FaultKind::Http(status) => Some(status),
-            _ => None,
-        })
+        self.take(|fault| for_connection(fault, connection) && matches!(fault.kind, FaultKind::Http(_))).and_then(
+            |kind| match kind {
+                FaultKind::Http(status) => Some(status),
+                _ => None,
+            },
+        )
     }
 
     /// Take a fault that is due on a connection.
-    pub(crate) fn take_due(
-        &self,
-        connection: usize,
-        events: u64,
-        age: Duration,
-    ) -> Option<FaultKind> {
+    pub(crate) fn take_due(&self, connection: usize, events: u64, age: Duration) -> Option<FaultKind> {
         self.take(|fault| {
             let due = match fault.trigger {
                 Trigger::AfterEvents(count) => events >= count,
@@ -100,10 +85,8 @@ impl FaultBoard {
             return None;
         }
         let armed = self.lock();
-        let times = armed
-            .iter()
-            .filter(|fault| for_connection(fault, connection))
-            .filter_map(|fault| match fault.trigger {
+        let times =
+            armed.iter().filter(|fault| for_connection(fault, connection)).filter_map(|fault| match fault.trigger {
                 Trigger::After(time) => Some(time),
                 Trigger::AfterEvents(_) => None,
             });

@@ -22,11 +22,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(ids: Ids) -> Self {
-        Outbox {
-            ids,
-            events: VecDeque::new(),
-            bytes: 0,
-        }
+        Outbox { ids, events: VecDeque::new(), bytes: 0 }
     }
 
     /// Queue an event: `type` and `event_id` first, then the fields in their order.
@@ -51,10 +47,7 @@ impl Outbox {
     }
 
     pub(crate) fn push_error(&mut self, error: &ErrorBody, event_id: Option<&str>) {
-        self.push(
-            "error",
-            serde_json::json!({ "error": error.event(event_id) }),
-        );
+        self.push("error", serde_json::json!({ "error": error.event(event_id) }));
     }
 
     pub(crate) fn push_text(&mut self, event: String) {

@@ -45,66 +45,37 @@ impl Prompt<'_> {
         let words = self.heard();
         let turn = Turn {
             text: &words,
-            audio: self
-                .last_input()
-                .is_some_and(|item| item.is_user_message() && item.audio.is_some()),
+            audio: self.last_input().is_some_and(|item| item.is_user_message() && item.audio.is_some()),
             tool_output: self.tool_output().is_some(),
             number: self.number,
         };
         let Some(rule) = stage.choose(turn) else {
-            let part = self
-                .forced_call()
-                .unwrap_or_else(|| message(self.default_words()));
-            return Reply {
-                parts: vec![part],
-                delay: Duration::ZERO,
-                status: Status::Completed,
-            };
+            let part = self.forced_call().unwrap_or_else(|| message(self.default_words()));
+            return Reply { parts: vec![part], delay: Duration::ZERO, status: Status::Completed };
         };
         let mut parts = Vec::new();
         if rule.say.is_some() || rule.tools.is_empty() {
             let sound = rule.sound.clone().unwrap_or(Sound::Speech);
-            let fallback = if matches!(sound, Sound::Echo) {
-                words
-            } else {
-                self.default_words()
-            };
-            parts.push(Part::Message {
-                words: rule.say.clone().unwrap_or(fallback),
-                sound,
-            });
+            let fallback = if matches!(sound, Sound::Echo) { words } else { self.default_words() };
+            parts.push(Part::Message { words: rule.say.clone().unwrap_or(fallback), sound });
         }
-        let calls = rule
-            .tools
-            .iter()
-            .cloned()
-            .map(|(name, arguments)| Part::Call { name, arguments });
+        let calls = rule.tools.iter().cloned().map(|(name, arguments)| Part::Call { name, arguments });
         parts.extend(calls);
-        Reply {
-            parts,
-            delay: Duration::from_millis(rule.delay_ms),
-            status: rule.status,
-        }
+        Reply { parts, delay: Duration::from_millis(rule.delay_ms), status: rule.status }
     }
 
     /// The user's last audio.
     pub(crate) fn last_audio(&self) -> Option<&crate::conversation::Audio> {
-        self.items
-            .iter()
-            .rev()
-            .filter(|item| item.is_user_message())
-            .find_map(|item| item.audio.as_ref())
+        self.items.iter().rev().filter(|item| item.is_user_message()).find_map(|item| item.audio.as_ref())
     }
 
     fn last_input(&self) -> Option<&Item> {
-        let is_input =
-            |item: &&&Item| item.is_user_message() || item.kind() == "function_call_output";
+        let is_input = |item: &&&Item| item.is_user_message() || item.kind() == "function_call_output";
         self.items.iter().rev().find(is_input).copied()
     }
 
     fn tool_output(&self) -> Option<&Item> {
-        self.last_input()
-            .filter(|item| item.kind() == "function_call_output")
+        self.last_input().filter(|item| item.kind() == "function_call_output")
     }
 
     fn heard(&self) -> String {
@@ -117,20 +88,12 @@ impl Prompt<'_> {
 
     fn default_words(&self) -> String {
         let mut sentences = Vec::new();
-        let mut said = self
-            .items
-            .iter()
-            .rev()
-            .filter(|item| item.is_user_message())
-            .map(|item| item.text());
+        let mut said = self.items.iter().rev().filter(|item| item.is_user_message()).map(|item| item.text());
         match (self.tool_output(), said.next()) {
             (Some(output), _) => sentences.extend(self.tool_answers(output)),
             (None, Some(text)) => {
                 sentences.push(format!("You said: {}", quote(&text)));
-                sentences.extend(
-                    said.next()
-                        .map(|text| format!("Before that you said: {}", quote(&text))),
-                );
+                sentences.extend(said.next().map(|text| format!("Before that you said: {}", quote(&text))));
             }
             (None, None) => sentences.push("Hello, this is the simulator.".to_owned()),
         }
@@ -142,11 +105,7 @@ impl Prompt<'_> {
 
     /// All outputs since the assistant's last message: parallel calls are answered together.
     fn tool_answers(&self, last: &Item) -> Vec<String> {
-        let newest = self
-            .items
-            .iter()
-            .rev()
-            .take_while(|item| item.kind() != "message");
+        let newest = self.items.iter().rev().take_while(|item| item.kind() != "message");
         let outputs = newest.filter(|item| item.kind() == "function_call_output");
         let mut answers: Vec<_> = outputs.map(|item| self.tool_answer(item)).collect();
         answers.reverse();
@@ -159,25 +118,14 @@ impl Prompt<'_> {
 
     fn tool_answer(&self, output: &Item) -> String {
         let call_id = &output.value["call_id"];
-        let call = self
-            .items
-            .iter()
-            .find(|item| item.kind() == "function_call" && item.value["call_id"] == *call_id);
-        let name = call
-            .and_then(|item| item.value["name"].as_str())
-            .unwrap_or("tool");
+        let call = self.items.iter().find(|item| item.kind() == "function_call" && item.value["call_id"] == *call_id);
+        let name = call.and_then(|item| item.value["name"].as_str()).unwrap_or("tool");
         format!("{name} answered: {}", quote(output_of(output)))
     }
 
     /// The call that `tool_choice` demands, with arguments made of the user's words.
     fn forced_call(&self) -> Option<Part> {
-        let named = |name: &str| {
-            self.tools
-                .as_array()
-                .into_iter()
-                .flatten()
-                .find(|tool| tool["name"] == name)
-        };
+        let named = |name: &str| self.tools.as_array().into_iter().flatten().find(|tool| tool["name"] == name);
         let tool = match self.tool_choice {
             Value::String(choice) if choice == "required" => self.tools.get(0),
             Value::Object(choice) => choice.get("name").and_then(Value::as_str).and_then(named),
@@ -209,10 +157,7 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn message(words: String) -> Part {
-    Part::Message {
-        words,
-        sound: Sound::Speech,
-    }
+    Part::Message { words, sound: Sound::Speech }
 }
 
 fn output_of(item: &Item) -> &str {
@@ -233,12 +178,7 @@ fn quote(text: &str) -> String {
 /// Values of the types that a JSON schema requires.
 fn sample_arguments(schema: &Value, words: &str) -> String {
     let mut arguments = Map::new();
-    for name in schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         let property = &schema["properties"][name];
         let value = match (property["enum"].get(0), property["type"].as_str()) {
             (Some(first), _) => first.clone(),

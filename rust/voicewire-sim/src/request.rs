@@ -54,18 +54,11 @@ impl Request {
             let (name, value) = line.split_once(':')?;
             Some((name.to_owned(), value.trim().to_owned()))
         });
-        Some(Request {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers: headers.collect::<Option<_>>()?,
-        })
+        Some(Request { method: method.to_owned(), target: target.to_owned(), headers: headers.collect::<Option<_>>()? })
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -82,38 +75,24 @@ impl Request {
     }
 
     pub(crate) fn subprotocols(&self) -> impl Iterator<Item = &str> {
-        let named =
-            |(name, _): &&(String, String)| name.eq_ignore_ascii_case("sec-websocket-protocol");
-        self.headers
-            .iter()
-            .filter(named)
-            .flat_map(|(_, value)| value.split(',').map(str::trim))
+        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("sec-websocket-protocol");
+        self.headers.iter().filter(named).flat_map(|(_, value)| value.split(',').map(str::trim))
     }
 
     /// The key of the WebSocket handshake, if this asks for an upgrade that RFC 6455 section 4.2.1 allows.
     pub(crate) fn upgrade_key(&self) -> Option<&str> {
-        let asks = self
-            .header("upgrade")
-            .is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+        let asks = self.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
         let connection = self.header("connection").unwrap_or_default();
-        let connected = connection
-            .split(',')
-            .any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
+        let connected = connection.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
         let version = self.header("sec-websocket-version") == Some("13");
-        let key = self
-            .header("sec-websocket-key")
-            .filter(|key| key.len() == 24);
+        let key = self.header("sec-websocket-key").filter(|key| key.len() == 24);
         key.filter(|_| asks && connected && version && self.method == "GET")
     }
 }
 
 impl Response {
     pub(crate) fn json(status: u16, body: String) -> Self {
-        Response {
-            status,
-            body,
-            headers: Vec::new(),
-        }
+        Response { status, body, headers: Vec::new() }
     }
 
     pub(crate) async fn write(self, stream: &mut TcpStream) -> io::Result<()> {
@@ -129,15 +108,9 @@ impl Response {
 }
 
 /// Write the 101; `realtime` is the only subprotocol ever selected.
-pub(crate) async fn write_upgrade(
-    stream: &mut TcpStream,
-    key: &str,
-    realtime: bool,
-) -> io::Result<()> {
+pub(crate) async fn write_upgrade(stream: &mut TcpStream, key: &str, realtime: bool) -> io::Result<()> {
     let accept = derive_accept_key(key.as_bytes());
-    let mut head =
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            .to_owned();
+    let mut head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_owned();
     head += &format!("Sec-WebSocket-Accept: {accept}\r\n");
     if realtime {
         head += "Sec-WebSocket-Protocol: realtime\r\n";
@@ -147,10 +120,7 @@ pub(crate) async fn write_upgrade(
 }
 
 fn find_end(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
 fn percent_decode(text: &str) -> String {
@@ -158,9 +128,7 @@ fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let digits = bytes
-            .get(at + 1..at + 3)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let digits = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
         let escaped = digits.and_then(|pair| u8::from_str_radix(pair, 16).ok());
         match (bytes[at], escaped) {
             (b'%', Some(byte)) => {

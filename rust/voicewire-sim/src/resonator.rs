@@ -38,21 +38,13 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(seed: u32) -> Self {
-        Source {
-            phase: 0.0,
-            noise: seed | 1,
-            lowpass: 0.0,
-        }
+        Source { phase: 0.0, noise: seed | 1, lowpass: 0.0 }
     }
 
     /// The next sample of a pulse train at `pitch` Hz: a rising ramp with a sharp closure, smoothed by one pole.
     pub(crate) fn pulse(&mut self, pitch: f64, sample_rate: f64) -> f64 {
         self.phase = (self.phase + pitch / sample_rate).fract();
-        let flow = if self.phase < 0.6 {
-            self.phase / 0.6
-        } else {
-            -1.0 + (self.phase - 0.6) / 0.4
-        };
+        let flow = if self.phase < 0.6 { self.phase / 0.6 } else { -1.0 + (self.phase - 0.6) / 0.4 };
         self.lowpass += (flow - 0.2 - self.lowpass) * 0.45;
         self.lowpass
     }

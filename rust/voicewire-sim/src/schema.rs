@@ -45,29 +45,19 @@ pub(crate) struct Field {
 
 /// A key that may be absent.
 pub(crate) const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: false,
-    }
+    Field { name, shape, required: false }
 }
 
 /// A key that must be present.
 pub(crate) const fn required(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: true,
-    }
+    Field { name, shape, required: true }
 }
 
 impl Shape {
     /// Check a value; `path` is its parameter name, as `session.audio`.
     pub(crate) fn check(&self, path: &str, value: &Value) -> Result<(), ErrorBody> {
         match (self, value) {
-            (Shape::Any, _)
-            | (Shape::Boolean, Value::Bool(_))
-            | (Shape::Text, Value::String(_)) => Ok(()),
+            (Shape::Any, _) | (Shape::Boolean, Value::Bool(_)) | (Shape::Text, Value::String(_)) => Ok(()),
             (Shape::Nullable(_), Value::Null) => Ok(()),
             (Shape::Nullable(shape), _) => shape.check(path, value),
             (Shape::Short(limit), Value::String(text)) => check_length(path, text, *limit),
@@ -83,15 +73,12 @@ impl Shape {
                 let mut items = items.iter().enumerate();
                 items.try_for_each(|(index, item)| shape.check(&format!("{path}[{index}]"), item))
             }
-            (Shape::Map(shape), Value::Object(entries)) => entries
-                .iter()
-                .try_for_each(|(key, value)| shape.check(&format!("{path}.{key}"), value)),
-            (Shape::Object(fields), Value::Object(_)) => check_fields(path, value, fields),
-            (Shape::Tagged(tag, variants), Value::Object(_)) => {
-                check_tagged(path, value, tag, variants)
+            (Shape::Map(shape), Value::Object(entries)) => {
+                entries.iter().try_for_each(|(key, value)| shape.check(&format!("{path}.{key}"), value))
             }
-            (Shape::Either(shapes), _) => match shapes.iter().find(|shape| shape.is_kind_of(value))
-            {
+            (Shape::Object(fields), Value::Object(_)) => check_fields(path, value, fields),
+            (Shape::Tagged(tag, variants), Value::Object(_)) => check_tagged(path, value, tag, variants),
+            (Shape::Either(shapes), _) => match shapes.iter().find(|shape| shape.is_kind_of(value)) {
                 Some(shape) => shape.check(path, value),
                 None => Err(wrong_kind(path, self, value)),
             },
@@ -121,11 +108,7 @@ impl Shape {
             Shape::Number(..) => "a number".to_owned(),
             Shape::List(_) => "an array".to_owned(),
             Shape::Map(_) | Shape::Object(_) | Shape::Tagged(..) => "an object".to_owned(),
-            Shape::Either(shapes) => shapes
-                .iter()
-                .map(Shape::kind)
-                .collect::<Vec<_>>()
-                .join(" or "),
+            Shape::Either(shapes) => shapes.iter().map(Shape::kind).collect::<Vec<_>>().join(" or "),
             Shape::Nullable(shape) => format!("{} or null", shape.kind()),
         }
     }
@@ -146,54 +129,29 @@ pub(crate) fn check_fields(path: &str, value: &Value, fields: &[Field]) -> Resul
             }
         }
     }
-    match fields
-        .iter()
-        .find(|field| field.required && !entries.contains_key(field.name))
-    {
+    match fields.iter().find(|field| field.required && !entries.contains_key(field.name)) {
         Some(field) => Err(missing(&join(path, field.name))),
         None => Ok(()),
     }
 }
 
 pub(crate) fn missing(path: &str) -> ErrorBody {
-    ErrorBody::invalid(
-        "missing_required_parameter",
-        &format!("Missing required parameter: '{path}'."),
-    )
-    .about(path)
+    ErrorBody::invalid("missing_required_parameter", &format!("Missing required parameter: '{path}'.")).about(path)
 }
 
-pub(crate) fn unknown_word<'a>(
-    path: &str,
-    text: &str,
-    words: impl Iterator<Item = &'a str>,
-) -> ErrorBody {
+pub(crate) fn unknown_word<'a>(path: &str, text: &str, words: impl Iterator<Item = &'a str>) -> ErrorBody {
     let words: Vec<_> = words.map(|word| format!("'{word}'")).collect();
-    let message = format!(
-        "Invalid value: '{text}'. Supported values are: {}.",
-        words.join(", ")
-    );
+    let message = format!("Invalid value: '{text}'. Supported values are: {}.", words.join(", "));
     ErrorBody::invalid("invalid_value", &message).about(path)
 }
 
-fn check_tagged(
-    path: &str,
-    value: &Value,
-    tag: &str,
-    variants: &[(&str, &'static [Field])],
-) -> Result<(), ErrorBody> {
+fn check_tagged(path: &str, value: &Value, tag: &str, variants: &[(&str, &'static [Field])]) -> Result<(), ErrorBody> {
     let tag_path = join(path, tag);
     match &value[tag] {
-        Value::Null => variants
-            .first()
-            .map_or(Ok(()), |(_, fields)| check_fields(path, value, fields)),
+        Value::Null => variants.first().map_or(Ok(()), |(_, fields)| check_fields(path, value, fields)),
         Value::String(name) => match variants.iter().find(|(variant, _)| variant == name) {
             Some((_, fields)) => check_fields(path, value, fields),
-            None => Err(unknown_word(
-                &tag_path,
-                name,
-                variants.iter().map(|(variant, _)| *variant),
-            )),
+            None => Err(unknown_word(&tag_path, name, variants.iter().map(|(variant, _)| *variant))),
         },
         other => Err(wrong_kind(&tag_path, &Shape::Text, other)),
     }
@@ -211,9 +169,7 @@ fn check_length(path: &str, text: &str, limit: usize) -> Result<(), ErrorBody> {
     if length <= limit {
         return Ok(());
     }
-    let message = format!(
-        "Invalid '{path}': string too long. Expected at most {limit} characters, but got {length}."
-    );
+    let message = format!("Invalid '{path}': string too long. Expected at most {limit} characters, but got {length}.");
     Err(ErrorBody::invalid("invalid_value", &message).about(path))
 }
 
@@ -221,8 +177,7 @@ fn check_range(path: &str, number: f64, low: f64, high: f64) -> Result<(), Error
     if (low..=high).contains(&number) {
         return Ok(());
     }
-    let message =
-        format!("Invalid '{path}': expected a value from {low} to {high}, but got {number}.");
+    let message = format!("Invalid '{path}': expected a value from {low} to {high}, but got {number}.");
     Err(ErrorBody::invalid("invalid_value", &message).about(path))
 }
 
@@ -236,10 +191,7 @@ fn wrong_kind(path: &str, expected: &Shape, value: &Value) -> ErrorBody {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     };
-    let message = format!(
-        "Invalid type for '{path}': expected {}, but got {found} instead.",
-        expected.kind()
-    );
+    let message = format!("Invalid type for '{path}': expected {}, but got {found} instead.", expected.kind());
     ErrorBody::invalid("invalid_type", &message).about(path)
 }
 

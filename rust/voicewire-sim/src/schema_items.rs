@@ -1,44 +1,21 @@
 //! The GA request schema of client events and conversation items as tables; consulted by every message.
 
-use crate::schema::Shape::{
-    Any, Boolean, Integer, List, Nullable, Object, Short, Tagged, Text, Word,
-};
+use crate::schema::Shape::{Any, Boolean, Integer, List, Nullable, Object, Short, Tagged, Text, Word};
 use crate::schema::{optional, required, Field, Shape};
 use crate::schema_session::{RESPONSE, SESSION};
 
 /// Client events by type.
 pub(crate) const EVENTS: &[(&str, &[Field])] = &[
-    (
-        "session.update",
-        &[TYPE, EVENT_ID, required("session", SESSION)],
-    ),
-    (
-        "input_audio_buffer.append",
-        &[TYPE, EVENT_ID, required("audio", Text)],
-    ),
+    ("session.update", &[TYPE, EVENT_ID, required("session", SESSION)]),
+    ("input_audio_buffer.append", &[TYPE, EVENT_ID, required("audio", Text)]),
     ("input_audio_buffer.commit", &[TYPE, EVENT_ID]),
     ("input_audio_buffer.clear", &[TYPE, EVENT_ID]),
-    (
-        "conversation.item.create",
-        &[TYPE, EVENT_ID, PREVIOUS, required("item", ITEM)],
-    ),
-    (
-        "conversation.item.retrieve",
-        &[TYPE, EVENT_ID, required("item_id", Text)],
-    ),
+    ("conversation.item.create", &[TYPE, EVENT_ID, PREVIOUS, required("item", ITEM)]),
+    ("conversation.item.retrieve", &[TYPE, EVENT_ID, required("item_id", Text)]),
     ("conversation.item.truncate", TRUNCATE),
-    (
-        "conversation.item.delete",
-        &[TYPE, EVENT_ID, required("item_id", Text)],
-    ),
-    (
-        "response.create",
-        &[TYPE, EVENT_ID, optional("response", RESPONSE)],
-    ),
-    (
-        "response.cancel",
-        &[TYPE, EVENT_ID, optional("response_id", Text)],
-    ),
+    ("conversation.item.delete", &[TYPE, EVENT_ID, required("item_id", Text)]),
+    ("response.create", &[TYPE, EVENT_ID, optional("response", RESPONSE)]),
+    ("response.cancel", &[TYPE, EVENT_ID, optional("response_id", Text)]),
     ("output_audio_buffer.clear", &[TYPE, EVENT_ID]),
 ];
 
@@ -85,52 +62,17 @@ const CONTENT: Shape = Tagged(
     "type",
     &[
         ("input_text", &[TYPE, required("text", Text)]),
-        (
-            "input_audio",
-            &[
-                TYPE,
-                optional("audio", Text),
-                optional("transcript", Nullable(&Text)),
-            ],
-        ),
-        (
-            "input_image",
-            &[
-                TYPE,
-                required("image_url", Text),
-                optional("detail", Word(&["auto", "low", "high"])),
-            ],
-        ),
+        ("input_audio", &[TYPE, optional("audio", Text), optional("transcript", Nullable(&Text))]),
+        ("input_image", &[TYPE, required("image_url", Text), optional("detail", Word(&["auto", "low", "high"]))]),
         ("output_text", &[TYPE, required("text", Text)]),
-        (
-            "output_audio",
-            &[
-                TYPE,
-                optional("audio", Text),
-                optional("transcript", Nullable(&Text)),
-            ],
-        ),
+        ("output_audio", &[TYPE, optional("audio", Text), optional("transcript", Nullable(&Text))]),
     ],
 );
 
-const FUNCTION_CALL: &[Field] = &[
-    TYPE,
-    ID,
-    OBJECT,
-    STATUS,
-    optional("call_id", Short(64)),
-    required("name", Text),
-    required("arguments", Text),
-];
+const FUNCTION_CALL: &[Field] =
+    &[TYPE, ID, OBJECT, STATUS, optional("call_id", Short(64)), required("name", Text), required("arguments", Text)];
 
-const FUNCTION_CALL_OUTPUT: &[Field] = &[
-    TYPE,
-    ID,
-    OBJECT,
-    STATUS,
-    required("call_id", Text),
-    required("output", Text),
-];
+const FUNCTION_CALL_OUTPUT: &[Field] = &[TYPE, ID, OBJECT, STATUS, required("call_id", Text), required("output", Text)];
 
 const APPROVAL_RESPONSE: &[Field] = &[
     TYPE,
@@ -166,10 +108,5 @@ const MCP_CALL: &[Field] = &[
     optional("output", Nullable(&Text)),
 ];
 
-const APPROVAL_REQUEST: &[Field] = &[
-    TYPE,
-    required("id", Text),
-    required("server_label", Text),
-    required("name", Text),
-    required("arguments", Text),
-];
+const APPROVAL_REQUEST: &[Field] =
+    &[TYPE, required("id", Text), required("server_label", Text), required("name", Text), required("arguments", Text)];

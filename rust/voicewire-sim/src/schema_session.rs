@@ -7,17 +7,11 @@ use crate::schema::{optional, required, Field, Shape};
 use crate::schema_items::ITEM;
 
 /// `session` of `session.update`.
-pub(crate) const SESSION: Shape = Tagged(
-    "type",
-    &[("realtime", REALTIME), ("transcription", TRANSCRIPTION)],
-);
+pub(crate) const SESSION: Shape = Tagged("type", &[("realtime", REALTIME), ("transcription", TRANSCRIPTION)]);
 
 /// `response` of `response.create`.
 pub(crate) const RESPONSE: Shape = Object(&[
-    optional(
-        "audio",
-        Object(&[optional("output", Object(RESPONSE_OUTPUT))]),
-    ),
+    optional("audio", Object(&[optional("output", Object(RESPONSE_OUTPUT))])),
     optional("conversation", Word(&["auto", "none"])),
     optional("input", List(&ITEM)),
     optional("instructions", Text),
@@ -33,13 +27,7 @@ pub(crate) const RESPONSE: Shape = Object(&[
 
 const REALTIME: &[Field] = &[
     required("type", Text),
-    optional(
-        "audio",
-        Object(&[
-            optional("input", Object(INPUT)),
-            optional("output", Object(OUTPUT)),
-        ]),
-    ),
+    optional("audio", Object(&[optional("input", Object(INPUT)), optional("output", Object(OUTPUT))])),
     optional("include", INCLUDE),
     optional("instructions", Text),
     optional("max_output_tokens", MAX_OUTPUT_TOKENS),
@@ -50,14 +38,8 @@ const REALTIME: &[Field] = &[
     optional("reasoning", REASONING),
     optional("tool_choice", TOOL_CHOICE),
     optional("tools", TOOLS),
-    optional(
-        "tracing",
-        Nullable(&Either(&[Word(&["auto"]), Object(TRACING)])),
-    ),
-    optional(
-        "truncation",
-        Either(&[Word(&["auto", "disabled"]), Object(RETENTION)]),
-    ),
+    optional("tracing", Nullable(&Either(&[Word(&["auto"]), Object(TRACING)]))),
+    optional("truncation", Either(&[Word(&["auto", "disabled"]), Object(RETENTION)])),
 ];
 
 const TRANSCRIPTION: &[Field] = &[
@@ -88,10 +70,7 @@ const INPUT: &[Field] = &[
     ),
     optional(
         "turn_detection",
-        Nullable(&Tagged(
-            "type",
-            &[("server_vad", SERVER_VAD), ("semantic_vad", SEMANTIC_VAD)],
-        )),
+        Nullable(&Tagged("type", &[("server_vad", SERVER_VAD), ("semantic_vad", SEMANTIC_VAD)])),
     ),
 ];
 
@@ -113,11 +92,7 @@ const SEMANTIC_VAD: &[Field] = &[
     optional("interrupt_response", Boolean),
 ];
 
-const OUTPUT: &[Field] = &[
-    optional("format", FORMAT),
-    optional("speed", Number(0.25, 1.5)),
-    optional("voice", VOICE),
-];
+const OUTPUT: &[Field] = &[optional("format", FORMAT), optional("speed", Number(0.25, 1.5)), optional("voice", VOICE)];
 
 const RESPONSE_OUTPUT: &[Field] = &[optional("format", FORMAT), optional("voice", VOICE)];
 
@@ -127,13 +102,7 @@ const VOICE: Shape = Either(&[Text, Object(&[required("id", Text)])]);
 const FORMAT: Shape = Tagged(
     "type",
     &[
-        (
-            "audio/pcm",
-            &[
-                optional("type", Text),
-                optional("rate", Integer(24_000, 24_000)),
-            ],
-        ),
+        ("audio/pcm", &[optional("type", Text), optional("rate", Integer(24_000, 24_000))]),
         ("audio/pcmu", &[required("type", Text)]),
         ("audio/pcma", &[required("type", Text)]),
     ],
@@ -155,19 +124,12 @@ const PROMPT: Shape = Nullable(&Object(&[
     optional("version", Nullable(&Text)),
 ]));
 
-const TRACING: &[Field] = &[
-    optional("group_id", Text),
-    optional("metadata", Any),
-    optional("workflow_name", Text),
-];
+const TRACING: &[Field] = &[optional("group_id", Text), optional("metadata", Any), optional("workflow_name", Text)];
 
 const RETENTION: &[Field] = &[
     required("type", Word(&["retention_ratio"])),
     required("retention_ratio", Number(0.0, 1.0)),
-    optional(
-        "token_limits",
-        Object(&[optional("post_instructions", Integer(0, i64::MAX))]),
-    ),
+    optional("token_limits", Object(&[optional("post_instructions", Integer(0, i64::MAX))])),
 ];
 
 const TOOL_CHOICE: Shape = Either(&[
@@ -175,64 +137,35 @@ const TOOL_CHOICE: Shape = Either(&[
     Tagged(
         "type",
         &[
-            (
-                "function",
-                &[required("type", Text), required("name", Text)],
-            ),
-            (
-                "mcp",
-                &[
-                    required("type", Text),
-                    required("server_label", Text),
-                    optional("name", Nullable(&Text)),
-                ],
-            ),
+            ("function", &[required("type", Text), required("name", Text)]),
+            ("mcp", &[required("type", Text), required("server_label", Text), optional("name", Nullable(&Text))]),
         ],
     ),
 ]);
 
 const TOOLS: Shape = List(&Tagged("type", &[("function", FUNCTION), ("mcp", MCP)]));
 
-const FUNCTION: &[Field] = &[
-    optional("type", Text),
-    required("name", Short(64)),
-    optional("description", Text),
-    optional("parameters", Any),
-];
+const FUNCTION: &[Field] =
+    &[optional("type", Text), required("name", Short(64)), optional("description", Text), optional("parameters", Any)];
 
 const MCP: &[Field] = &[
     required("type", Text),
     required("server_label", Text),
-    optional(
-        "allowed_callers",
-        Nullable(&List(&Word(&["direct", "programmatic"]))),
-    ),
-    optional(
-        "allowed_tools",
-        Nullable(&Either(&[List(&Text), Object(TOOL_FILTER)])),
-    ),
+    optional("allowed_callers", Nullable(&List(&Word(&["direct", "programmatic"])))),
+    optional("allowed_tools", Nullable(&Either(&[List(&Text), Object(TOOL_FILTER)]))),
     optional("authorization", Text),
     optional("connector_id", Word(CONNECTORS)),
     optional("defer_loading", Boolean),
     optional("headers", Nullable(&Map(&Text))),
-    optional(
-        "require_approval",
-        Nullable(&Either(&[Word(&["always", "never"]), Object(APPROVAL)])),
-    ),
+    optional("require_approval", Nullable(&Either(&[Word(&["always", "never"]), Object(APPROVAL)]))),
     optional("server_description", Text),
     optional("server_url", Text),
     optional("tunnel_id", Text),
 ];
 
-const TOOL_FILTER: &[Field] = &[
-    optional("read_only", Boolean),
-    optional("tool_names", List(&Text)),
-];
+const TOOL_FILTER: &[Field] = &[optional("read_only", Boolean), optional("tool_names", List(&Text))];
 
-const APPROVAL: &[Field] = &[
-    optional("always", Object(TOOL_FILTER)),
-    optional("never", Object(TOOL_FILTER)),
-];
+const APPROVAL: &[Field] = &[optional("always", Object(TOOL_FILTER)), optional("never", Object(TOOL_FILTER))];
 
 const CONNECTORS: &[&str] = &[
     "connector_dropbox",

@@ -65,9 +65,7 @@ impl Script {
     pub fn from_json(text: &str) -> Result<Script, ScriptError> {
         let value: Value = serde_json::from_str(text)?;
         let list = match &value {
-            Value::Object(fields) if fields.len() == 1 && fields.contains_key("rules") => {
-                &fields["rules"]
-            }
+            Value::Object(fields) if fields.len() == 1 && fields.contains_key("rules") => &fields["rules"],
             other => other,
         };
         let Value::Array(rules) = list else {
@@ -117,8 +115,7 @@ fn parse_when(path: &str, value: &Value, rule: &mut Rule) -> Result<(), ScriptEr
         match key.as_str() {
             "text" => {
                 let pattern = string(&field, value)?;
-                let regex = Regex::new(&pattern)
-                    .map_err(|_| wrong(&field, "not a regular expression", value))?;
+                let regex = Regex::new(&pattern).map_err(|_| wrong(&field, "not a regular expression", value))?;
                 rule.text = Some(regex);
             }
             "audio" => rule.audio = Some(boolean(&field, value)?),
@@ -147,9 +144,7 @@ fn parse_call(path: &str, value: &Value) -> Result<(String, String), ScriptError
             ("name", value) => name = Some(string(&field, value)?),
             ("arguments", Value::String(text)) => arguments.clone_from(text),
             ("arguments", value @ Value::Object(_)) => arguments = value.to_string(),
-            ("arguments", value) => {
-                return Err(wrong(&field, "expected an object or a string", value))
-            }
+            ("arguments", value) => return Err(wrong(&field, "expected an object or a string", value)),
             _ => return Err(wrong(&field, "unknown key", value)),
         }
     }
@@ -163,11 +158,7 @@ fn parse_status(path: &str, value: &Value) -> Result<Status, ScriptError> {
         Some("failed") => Ok(Status::Failed),
         Some("incomplete") => Ok(Status::Incomplete),
         Some("cancelled") => Ok(Status::Cancelled),
-        _ => Err(wrong(
-            path,
-            "expected completed, failed, incomplete or cancelled",
-            value,
-        )),
+        _ => Err(wrong(path, "expected completed, failed, incomplete or cancelled", value)),
     }
 }
 
@@ -182,34 +173,22 @@ fn parse_sound(path: &str, value: &Value) -> Result<Sound, ScriptError> {
 }
 
 fn object<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>, ScriptError> {
-    value
-        .as_object()
-        .ok_or_else(|| wrong(path, "expected an object", value))
+    value.as_object().ok_or_else(|| wrong(path, "expected an object", value))
 }
 
 fn string(path: &str, value: &Value) -> Result<String, ScriptError> {
-    let text = value
-        .as_str()
-        .ok_or_else(|| wrong(path, "expected a string", value))?;
+    let text = value.as_str().ok_or_else(|| wrong(path, "expected a string", value))?;
     Ok(text.to_owned())
 }
 
 fn unsigned(path: &str, value: &Value) -> Result<u64, ScriptError> {
-    value
-        .as_u64()
-        .ok_or_else(|| wrong(path, "expected a whole number from 0", value))
+    value.as_u64().ok_or_else(|| wrong(path, "expected a whole number from 0", value))
 }
 
 fn boolean(path: &str, value: &Value) -> Result<bool, ScriptError> {
-    value
-        .as_bool()
-        .ok_or_else(|| wrong(path, "expected true or false", value))
+    value.as_bool().ok_or_else(|| wrong(path, "expected true or false", value))
 }
 
 fn wrong(field: &str, problem: &str, value: &Value) -> ScriptError {
-    ScriptError::Field {
-        field: field.to_owned(),
-        problem: problem.to_owned(),
-        value: value.to_string(),
-    }
+    ScriptError::Field { field: field.to_owned(), problem: problem.to_owned(), value: value.to_string() }
 }

@@ -76,23 +76,11 @@ struct Manner {
 /// Something a session does by itself.
 #[derive(Debug)]
 enum Cue {
-    Response {
-        key: u64,
-        step: Step,
-    },
-    TranscriptDelta {
-        item_id: String,
-        delta: String,
-    },
-    TranscriptCompleted {
-        item_id: String,
-        transcript: String,
-        seconds: f64,
-    },
+    Response { key: u64, step: Step },
+    TranscriptDelta { item_id: String, delta: String },
+    TranscriptCompleted { item_id: String, transcript: String, seconds: f64 },
     RateLimits,
-    Idle {
-        wait: u64,
-    },
+    Idle { wait: u64 },
 }
 
 impl Session {
@@ -100,11 +88,7 @@ impl Session {
     pub(crate) fn open(origin: Origin, mut outbox: Outbox, shared: &Shared) -> Self {
         let session_id = outbox.ids.make("sess");
         let conversation_id = outbox.ids.make("conv");
-        let settings = Settings::new(
-            &origin.admission,
-            &session_id,
-            origin.unix_seconds + SESSION_SECONDS,
-        );
+        let settings = Settings::new(&origin.admission, &session_id, origin.unix_seconds + SESSION_SECONDS);
         outbox.push("session.created", json!({ "session": settings.json() }));
         let mut session = Session {
             input: InputBuffer::new(settings.input_format().sample_rate()),
@@ -139,9 +123,7 @@ impl Session {
             Ok(event) => event,
             Err(problem) => {
                 let message = format!("We could not parse the JSON of your event: {problem}.");
-                return self
-                    .outbox
-                    .push_error(&ErrorBody::invalid("invalid_json", &message), None);
+                return self.outbox.push_error(&ErrorBody::invalid("invalid_json", &message), None);
             }
         };
         if let Err(error) = self.dispatch(&event, now) {
@@ -150,10 +132,7 @@ impl Session {
     }
 
     pub(crate) fn refuse_binary(&mut self) {
-        let error = ErrorBody::invalid(
-            "invalid_json",
-            "Binary messages are not supported; send JSON as text.",
-        );
+        let error = ErrorBody::invalid("invalid_json", "Binary messages are not supported; send JSON as text.");
         self.outbox.push_error(&error, None);
     }
 
@@ -161,14 +140,8 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match self.timeline.pop_due(now) {
             Some(Cue::Response { key, step }) => self.play(key, step, now),
-            Some(Cue::TranscriptDelta { item_id, delta }) => {
-                self.send_transcript_delta(&item_id, &delta)
-            }
-            Some(Cue::TranscriptCompleted {
-                item_id,
-                transcript,
-                seconds,
-            }) => {
+            Some(Cue::TranscriptDelta { item_id, delta }) => self.send_transcript_delta(&item_id, &delta),
+            Some(Cue::TranscriptCompleted { item_id, transcript, seconds }) => {
                 self.complete_transcript(&item_id, &transcript, seconds);
             }
             Some(Cue::RateLimits) => self.outbox.push("rate_limits.updated", rate_limits()),
@@ -210,11 +183,7 @@ impl Session {
         };
         let known = EVENTS.iter().find(|(name, _)| *name == kind);
         let Some((_, fields)) = known else {
-            return Err(schema::unknown_word(
-                "type",
-                kind,
-                EVENTS.iter().map(|(name, _)| *name),
-            ));
+            return Err(schema::unknown_word("type", kind, EVENTS.iter().map(|(name, _)| *name)));
         };
         check_fields("", event, fields)?;
         match kind {
@@ -240,16 +209,12 @@ impl Session {
         self.settings.update(update, self.has_spoken)?;
         self.instructed |= update["instructions"].is_string();
         if self.settings.input_format() != before.0 {
-            self.input
-                .change_rate(self.settings.input_format().sample_rate());
+            self.input.change_rate(self.settings.input_format().sample_rate());
             self.renew_vad();
         } else if self.detection_key() != before.1 {
             self.renew_vad();
         }
-        self.outbox.push(
-            "session.updated",
-            json!({ "session": self.settings.json() }),
-        );
+        self.outbox.push("session.updated", json!({ "session": self.settings.json() }));
         Ok(())
     }
 

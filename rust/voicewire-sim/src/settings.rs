@@ -29,11 +29,7 @@ impl Settings {
         for (key, value) in entries(update) {
             match key.as_str() {
                 "audio" => self.update_audio(value),
-                "tools" => {
-                    self.session["tools"] = value
-                        .as_array()
-                        .map_or(json!([]), |tools| order_tools(tools))
-                }
+                "tools" => self.session["tools"] = value.as_array().map_or(json!([]), |tools| order_tools(tools)),
                 _ => self.session[key] = value.clone(),
             }
         }
@@ -84,8 +80,7 @@ impl Settings {
         let voice = &update["audio"]["output"]["voice"];
         if has_spoken && !voice.is_null() && *voice != self.session["audio"]["output"]["voice"] {
             let message = "Cannot update a conversation's voice if assistant audio is present.";
-            return Err(ErrorBody::invalid("cannot_update_voice", message)
-                .about("session.audio.output.voice"));
+            return Err(ErrorBody::invalid("cannot_update_voice", message).about("session.audio.output.voice"));
         }
         Ok(())
     }
@@ -113,9 +108,7 @@ pub(crate) fn check_modalities(path: &str, modalities: &Value) -> Result<(), Err
     if list.len() == 1 {
         return Ok(());
     }
-    let message = format!(
-        "Invalid modalities: {modalities}. Supported combinations are: ['text'] and ['audio']."
-    );
+    let message = format!("Invalid modalities: {modalities}. Supported combinations are: ['text'] and ['audio'].");
     Err(ErrorBody::invalid("invalid_value", &message).about(path))
 }
 
@@ -184,11 +177,7 @@ fn merge_turn_detection(present: &Value, update: &Value) -> Value {
     let Some(kind) = update["type"].as_str() else {
         return Value::Null;
     };
-    let mut merged = if present["type"] == kind {
-        present.clone()
-    } else {
-        detection_defaults(kind)
-    };
+    let mut merged = if present["type"] == kind { present.clone() } else { detection_defaults(kind) };
     for (key, value) in entries(update) {
         merged[key] = value.clone();
     }

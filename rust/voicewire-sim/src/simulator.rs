@@ -61,10 +61,8 @@ impl Simulator {
         check(&config)?;
         let listener = listen(&config)?;
         let address = listener.local_addr().map_err(SimulatorError::Thread)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(SimulatorError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulatorError::Thread)?;
         let shared = Arc::new(Shared::new(config));
         let (commands, inbox) = async_mpsc::unbounded_channel();
         let cpu_nanos = Arc::new(AtomicU64::new(0));
@@ -77,13 +75,7 @@ impl Simulator {
                 sample_cpu(&cpu);
             })
             .map_err(SimulatorError::Thread)?;
-        Ok(Simulator {
-            address,
-            shared,
-            commands,
-            thread: Mutex::new(Some(thread)),
-            cpu_nanos,
-        })
+        Ok(Simulator { address, shared, commands, thread: Mutex::new(Some(thread)), cpu_nanos })
     }
 
     /// Base URL for a WebSocket client, as `ws://127.0.0.1:PORT/v1`.
@@ -137,11 +129,7 @@ impl Simulator {
     /// End all connections and the thread. Calling it again does nothing.
     pub fn stop(&self) {
         let _ = self.commands.send(Command::Stop);
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -191,10 +179,6 @@ fn check(config: &SimulatorConfig) -> Result<(), SimulatorError> {
 
 fn listen(config: &SimulatorConfig) -> Result<TcpListener, SimulatorError> {
     let listener = TcpListener::bind((config.host.as_str(), config.port));
-    let nonblocking =
-        listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    nonblocking.map_err(|source| SimulatorError::Listen {
-        address: format!("{}:{}", config.host, config.port),
-        source,
-    })
+    let nonblocking = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    nonblocking.map_err(|source| SimulatorError::Listen { address: format!("{}:{}", config.host, config.port), source })
 }

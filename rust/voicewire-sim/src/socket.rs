@@ -49,10 +49,7 @@ pub(crate) fn poll_send(socket: &mut Socket, line: &mut Line, cx: &mut Context<'
         Poll::Ready(Err(_)) => return Poll::Ready(Step::Ended),
         Poll::Pending => return Poll::Pending,
     }
-    match line
-        .pop(Instant::now())
-        .map(|event| socket.start_send(Message::text(event)))
-    {
+    match line.pop(Instant::now()).map(|event| socket.start_send(Message::text(event))) {
         Some(Ok(())) => Poll::Ready(Step::Tick),
         Some(Err(_)) => Poll::Ready(Step::Ended),
         None => Poll::Pending,
@@ -90,10 +87,7 @@ pub(crate) async fn send(socket: &mut Socket, message: Message) -> Result<(), Er
 pub(crate) async fn close(socket: &mut Socket, code: u16, reason: &str) {
     // A close frame holds 123 bytes of reason.
     let reason = reason.get(..123).unwrap_or(reason).to_owned();
-    let frame = CloseFrame {
-        code: CloseCode::from(code),
-        reason: reason.into(),
-    };
+    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
     let _ = send(socket, Message::Close(Some(frame))).await;
     let answered = poll_fn(|cx| loop {
         match Pin::new(&mut *socket).poll_next(cx) {

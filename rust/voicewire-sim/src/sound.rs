@@ -35,31 +35,23 @@ pub(crate) enum Format {
 impl Sound {
     /// Read a WAV of any rate; channels are mixed.
     pub(crate) fn read_wav(path: &str) -> Result<Sound, String> {
-        let problem = |error: hound::Error| {
-            format!("expected speech, tone, echo or a readable WAV ({error})")
-        };
+        let problem = |error: hound::Error| format!("expected speech, tone, echo or a readable WAV ({error})");
         let mut reader = hound::WavReader::open(path).map_err(problem)?;
         let spec = reader.spec();
         let samples: Vec<f64> = match spec.sample_format {
-            hound::SampleFormat::Float => reader
-                .samples::<f32>()
-                .map(|s| s.map(f64::from))
-                .collect::<Result<_, _>>()
-                .map_err(problem)?,
+            hound::SampleFormat::Float => {
+                reader.samples::<f32>().map(|s| s.map(f64::from)).collect::<Result<_, _>>().map_err(problem)?
+            }
             hound::SampleFormat::Int => {
                 let scale = 2f64.powi(i32::from(spec.bits_per_sample) - 1);
-                let read = reader
-                    .samples::<i32>()
-                    .map(|s| s.map(|s| f64::from(s) / scale));
+                let read = reader.samples::<i32>().map(|s| s.map(|s| f64::from(s) / scale));
                 read.collect::<Result<_, _>>().map_err(problem)?
             }
         };
         let channels = usize::from(spec.channels.max(1));
         let mix = |frame: &[f64]| (frame.iter().sum::<f64>() / frame.len() as f64 * 32768.0) as i16;
         let mono: Vec<i16> = samples.chunks(channels).map(mix).collect();
-        Ok(Sound::Recording(
-            resample(&mono, spec.sample_rate, VOICE_RATE).into(),
-        ))
+        Ok(Sound::Recording(resample(&mono, spec.sample_rate, VOICE_RATE).into()))
     }
 }
 
@@ -90,16 +82,13 @@ impl Format {
 
     /// Base64 text of samples at this format's rate.
     pub(crate) fn encode(self, samples: &[i16]) -> String {
-        let bytes: Vec<u8> = match self {
-            Format::Pcm => samples
-                .iter()
-                .flat_map(|sample| sample.to_le_bytes())
-                .collect(),
-            Format::G711(law) => samples
-                .iter()
-                .map(|sample| g711::encode(law, *sample))
-                .collect(),
-        };
+        let mut bytes = Vec::with_capacity(samples.len() * 2);
+        match self {
+            Format::Pcm => samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes())),
+            Format::G711(law) => {
+                bytes.extend(samples.iter().map(|sample| g711::encode(law, *sample)));
+            }
+        }
         BASE64_STANDARD.encode(bytes)
     }
 
@@ -108,12 +97,7 @@ impl Format {
         let bytes = BASE64_STANDARD.decode(text).ok()?;
         match self {
             Format::Pcm if bytes.len() % 2 == 1 => None,
-            Format::Pcm => Some(
-                bytes
-                    .chunks_exact(2)
-                    .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-                    .collect(),
-            ),
+            Format::Pcm => Some(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()),
             Format::G711(law) => Some(bytes.iter().map(|byte| g711::decode(law, *byte)).collect()),
         }
     }
@@ -123,9 +107,7 @@ impl Format {
 pub(crate) fn tone(seconds: f64) -> Vec<i16> {
     let count = (seconds * f64::from(VOICE_RATE)) as usize;
     let step = TAU * TONE_HZ / f64::from(VOICE_RATE);
-    (0..count)
-        .map(|index| ((index as f64 * step).sin() * 16_384.0) as i16)
-        .collect()
+    (0..count).map(|index| ((index as f64 * step).sin() * 16_384.0) as i16).collect()
 }
 
 /// Linear resampling, averaging first where the rate falls: enough for an echo over a telephone format.

@@ -67,16 +67,11 @@ impl Stage {
 
 impl Playing {
     fn find(&self, turn: Turn<'_>) -> Option<usize> {
-        self.unused()
-            .find(|(_, rule)| matches(rule, turn))
-            .map(|(index, _)| index)
+        self.unused().find(|(_, rule)| matches(rule, turn)).map(|(index, _)| index)
     }
 
     fn unused(&self) -> impl Iterator<Item = (usize, &Arc<Rule>)> {
-        self.rules
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !self.used[*index])
+        self.rules.iter().enumerate().filter(|(index, _)| !self.used[*index])
     }
 }
 
@@ -86,8 +81,5 @@ fn matches(rule: &Rule, turn: Turn<'_>) -> bool {
     !calls_again
         && rule.turn.is_none_or(|number| number == turn.number)
         && rule.audio.is_none_or(|audio| audio == turn.audio)
-        && rule
-            .text
-            .as_ref()
-            .is_none_or(|regex| regex.is_match(turn.text))
+        && rule.text.as_ref().is_none_or(|regex| regex.is_match(turn.text))
 }

@@ -12,10 +12,7 @@ pub(crate) struct Timeline<T> {
 
 impl<T> Timeline<T> {
     pub(crate) fn new() -> Self {
-        Timeline {
-            cues: BTreeMap::new(),
-            sequence: 0,
-        }
+        Timeline { cues: BTreeMap::new(), sequence: 0 }
     }
 
     /// Schedule a cue. `place` is its time at pace 1: it keeps the order when the pace is unlimited and all is due at once.
@@ -26,24 +23,14 @@ impl<T> Timeline<T> {
 
     /// Take the next cue that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
-        let entry = self
-            .cues
-            .first_entry()
-            .filter(|entry| entry.key().0 <= now)?;
+        let entry = self.cues.first_entry().filter(|entry| entry.key().0 <= now)?;
         Some(entry.remove())
     }
 
     /// Take all cues that `wanted` names, in order.
     pub(crate) fn take(&mut self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
-        let keys: Vec<_> = self
-            .cues
-            .iter()
-            .filter(|(_, cue)| wanted(cue))
-            .map(|(key, _)| *key)
-            .collect();
-        keys.iter()
-            .filter_map(|key| self.cues.remove(key))
-            .collect()
+        let keys: Vec<_> = self.cues.iter().filter(|(_, cue)| wanted(cue)).map(|(key, _)| *key).collect();
+        keys.iter().filter_map(|key| self.cues.remove(key)).collect()
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {

@@ -14,24 +14,14 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// Input: 100 ms of audio a token.
     pub(crate) fn of_item(item: &Item) -> Self {
-        let audio = item
-            .audio
-            .as_ref()
-            .map_or(0, |audio| audio.len_ms().div_ceil(100));
+        let audio = item.audio.as_ref().map_or(0, |audio| audio.len_ms().div_ceil(100));
         let written = match item.kind() {
-            "function_call" => {
-                text_tokens(item.value["arguments"].as_str().unwrap_or_default()) + 4
-            }
-            "function_call_output" => {
-                text_tokens(item.value["output"].as_str().unwrap_or_default()) + 4
-            }
+            "function_call" => text_tokens(item.value["arguments"].as_str().unwrap_or_default()) + 4,
+            "function_call_output" => text_tokens(item.value["output"].as_str().unwrap_or_default()) + 4,
             _ if audio > 0 => 0,
             _ => text_tokens(&item.text()) + 3,
         };
-        Tokens {
-            text: written,
-            audio,
-        }
+        Tokens { text: written, audio }
     }
 
     pub(crate) fn total(self) -> u64 {

@@ -38,12 +38,7 @@ pub(crate) struct Vad {
 
 impl Vad {
     /// `threshold` 0…1 moves the level that counts as speech from −50 to −30 dBFS (root mean square).
-    pub(crate) fn new(
-        sample_rate: u32,
-        threshold: f64,
-        silence_duration_ms: u64,
-        base_ms: u64,
-    ) -> Self {
+    pub(crate) fn new(sample_rate: u32, threshold: f64, silence_duration_ms: u64, base_ms: u64) -> Self {
         Vad {
             window: (u64::from(sample_rate) * WINDOW_MS / 1000) as usize,
             level: 10f64.powf((-50.0 + 20.0 * threshold) / 20.0) * 32768.0,
@@ -84,20 +79,14 @@ impl Vad {
     fn judge(&mut self, energy: f64) -> Option<Activity> {
         let bar = self.level.max(self.floor * OVER_NOISE);
         let loud = energy >= if self.speaking { bar * RELEASE } else { bar };
-        self.run = if loud == self.speaking {
-            0
-        } else {
-            self.run + 1
-        };
+        self.run = if loud == self.speaking { 0 } else { self.run + 1 };
         if !self.speaking && !loud {
             self.floor += (energy - self.floor) * FLOOR_RATE;
         }
         let now_ms = self.base_ms + self.seen * WINDOW_MS;
         if !self.speaking && self.run == ONSET_WINDOWS {
             (self.speaking, self.run) = (true, 0);
-            return Some(Activity::Started {
-                onset_ms: now_ms - ONSET_WINDOWS * WINDOW_MS,
-            });
+            return Some(Activity::Started { onset_ms: now_ms - ONSET_WINDOWS * WINDOW_MS });
         }
         if self.speaking && self.run == self.silence_windows {
             (self.speaking, self.run) = (false, 0);
@@ -108,9 +97,6 @@ impl Vad {
 }
 
 fn root_mean_square(window: &[i16]) -> f64 {
-    let sum: i64 = window
-        .iter()
-        .map(|sample| i64::from(*sample) * i64::from(*sample))
-        .sum();
+    let sum: i64 = window.iter().map(|sample| i64::from(*sample) * i64::from(*sample)).sum();
     (sum as f64 / window.len() as f64).sqrt()
 }

@@ -39,13 +39,7 @@ impl Studio {
     /// Mono audio at `VOICE_RATE`; `speed` changes the length and not the pitch.
     pub(crate) fn speak(&self, text: &str, voice: &str, speed: f64) -> Arc<[i16]> {
         let key = (format!("{voice} {speed}"), text.to_owned());
-        if let Some(audio) = self
-            .spoken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .get(&key)
-        {
+        if let Some(audio) = self.spoken.lock().unwrap_or_else(PoisonError::into_inner).0.get(&key) {
             return Arc::clone(audio);
         }
         let audio: Arc<[i16]> = synthesise(text, voice, speed).into();
@@ -101,30 +95,20 @@ fn synthesise(text: &str, voice: &str, speed: f64) -> Vec<i16> {
                 tune(&mut filters, &now, rate);
             }
             let excited = now.voiced * source.pulse(tone, rate) + now.noise * source.noise();
-            wave.push(
-                filters
-                    .iter_mut()
-                    .fold(excited, |signal, filter| filter.filter(signal)),
-            );
+            wave.push(filters.iter_mut().fold(excited, |signal, filter| filter.filter(signal)));
         }
     }
     normalise(&wave)
 }
 
 fn tune(filters: &mut [Resonator; 3], phone: &Phone, rate: f64) {
-    for ((filter, formant), bandwidth) in filters
-        .iter_mut()
-        .zip(phone.formants)
-        .zip([80.0, 110.0, 170.0])
-    {
+    for ((filter, formant), bandwidth) in filters.iter_mut().zip(phone.formants).zip([80.0, 110.0, 170.0]) {
         filter.tune(formant, bandwidth, rate);
     }
 }
 
 fn normalise(wave: &[f64]) -> Vec<i16> {
-    let peak = wave
-        .iter()
-        .fold(0.0f64, |peak, sample| peak.max(sample.abs()));
+    let peak = wave.iter().fold(0.0f64, |peak, sample| peak.max(sample.abs()));
     let gain = if peak > 0.0 { PEAK / peak } else { 0.0 };
     wave.iter().map(|sample| (sample * gain) as i16).collect()
 }
@@ -158,24 +142,14 @@ fn phone(character: char) -> Phone {
         digit if digit.is_ascii_digit() => ([500.0, 1500.0, 2500.0], 0.9, 0.0),
         other if other.is_alphanumeric() => {
             let spread = f64::from(u32::from(other) % 7);
-            (
-                [300.0 + 70.0 * spread, 900.0 + 200.0 * spread, 2500.0],
-                0.9,
-                0.0,
-            )
+            ([300.0 + 70.0 * spread, 900.0 + 200.0 * spread, 2500.0], 0.9, 0.0)
         }
         _ => ([500.0, 1500.0, 2500.0], 0.0, 0.0),
     };
-    Phone {
-        formants,
-        voiced,
-        noise,
-    }
+    Phone { formants, voiced, noise }
 }
 
 /// FNV-1a.
 fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x811C_9DC5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

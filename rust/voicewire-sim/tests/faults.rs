@@ -31,8 +31,7 @@ async fn drop_ends_the_connection_after_exactly_n_events() {
 
 #[tokio::test]
 async fn close_sends_its_code_on_its_connection() {
-    let simulator =
-        faulty(json!([{"kind": "close", "after_events": 1, "code": 1012, "connection": 1}]));
+    let simulator = faulty(json!([{"kind": "close", "after_events": 1, "code": 1012, "connection": 1}]));
     let mut first = Client::open(&simulator).await;
     let mut second = Client::open(&simulator).await;
 
@@ -73,10 +72,7 @@ async fn cut_mid_message_leaves_half_a_frame() {
 
     let end = client.message().await;
 
-    assert!(
-        matches!(end, Some(Err(Error::Protocol(_) | Error::Io(_)))),
-        "{end:?}"
-    );
+    assert!(matches!(end, Some(Err(Error::Protocol(_) | Error::Io(_)))), "{end:?}");
 }
 
 #[tokio::test]
@@ -109,10 +105,7 @@ async fn rate_limit_fails_one_response() {
     let first = client.ask("one").await;
     let second = client.ask("two").await;
 
-    assert_eq!(
-        first.last().unwrap()["response"]["status_details"]["error"]["code"],
-        "rate_limit_exceeded"
-    );
+    assert_eq!(first.last().unwrap()["response"]["status_details"]["error"]["code"], "rate_limit_exceeded");
     assert_eq!(second.last().unwrap()["response"]["status"], "completed");
 }
 
@@ -123,68 +116,57 @@ async fn a_stalled_session_still_answers_pings() {
     client.next().await;
     client.say("hello").await;
 
-    futures_util::SinkExt::send(&mut client.socket, Message::Ping(vec![7].into()))
-        .await
-        .unwrap();
+    futures_util::SinkExt::send(&mut client.socket, Message::Ping(vec![7].into())).await.unwrap();
 
     assert!(matches!(client.message().await, Some(Ok(Message::Pong(_)))));
     assert_eq!(simulator.wait_received(0, Duration::from_secs(5)), 1);
 }
 
+#[tokio::test]
+async fn a_half_open_session_is_silent() {
+    let simulator = faulty(json!([{"kind": "half_open", "after_events": 1}]));
+    let mut client = Client::open(&simulator).await;
+    client.next().await;
+
+    let ping = Message::Ping(vec![7].into());
+    futures_util::SinkExt::send(&mut client.socket, ping).await.unwrap();
+
+    let answer = tokio::time::timeout(Duration::from_millis(100), client.message()).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_slow_session_waits_before_each_event() {
+    let simulator = faulty(json!([{"kind": "slow", "after_events": 1}]));
+    let mut client = Client::open(&simulator).await;
+    client.next().await;
+    client.say("hello").await;
+    client.until("conversation.item.added").await;
+    let begun = std::time::Instant::now();
+
+    client.until("conversation.item.done").await;
+
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+}
+
 #[test]
 fn unknown_faults_and_rules_name_the_field_and_the_value() {
     for (list, expected) in [
-        (
-            json!([{"kind": "go_away"}]),
-            "faults[0].kind: not supported by the OpenAI dialect: \"go_away\"",
-        ),
-        (
-            json!([{"kind": "flood"}]),
-            "faults[0].kind: unknown kind of fault: \"flood\"",
-        ),
-        (
-            json!([{"kind": "http", "after_ms": 5}]),
-            "faults[0].after_ms: unknown key for http: 5",
-        ),
-        (
-            json!([{"kind": "drop", "how": "bang"}]),
-            "faults[0].how: expected rst or fin: \"bang\"",
-        ),
-        (
-            json!([{"kind": "close", "code": 1006}]),
-            "faults[0].code: code not allowed on the wire: 1006",
-        ),
+        (json!([{"kind": "go_away"}]), "faults[0].kind: not supported by the OpenAI dialect: \"go_away\""),
+        (json!([{"kind": "flood"}]), "faults[0].kind: unknown kind of fault: \"flood\""),
+        (json!([{"kind": "http", "after_ms": 5}]), "faults[0].after_ms: unknown key for http: 5"),
+        (json!([{"kind": "drop", "how": "bang"}]), "faults[0].how: expected rst or fin: \"bang\""),
+        (json!([{"kind": "close", "code": 1006}]), "faults[0].code: code not allowed on the wire: 1006"),
     ] {
-        assert_eq!(
-            Fault::list_from_json(&list.to_string())
-                .unwrap_err()
-                .to_string(),
-            expected
-        );
+        assert_eq!(Fault::list_from_json(&list.to_string()).unwrap_err().to_string(), expected);
     }
     for (rules, expected) in [
         (json!([{"sya": "x"}]), "rules[0].sya: unknown key: \"x\""),
-        (
-            json!([{}, {"when": {"text": "("}}]),
-            "rules[1].when.text: not a regular expression: \"(\"",
-        ),
-        (
-            json!([{"status": "fine"}]),
-            "rules[0].status: expected completed, failed, incomplete or cancelled: \"fine\"",
-        ),
+        (json!([{}, {"when": {"text": "("}}]), "rules[1].when.text: not a regular expression: \"(\""),
+        (json!([{"status": "fine"}]), "rules[0].status: expected completed, failed, incomplete or cancelled: \"fine\""),
     ] {
-        assert_eq!(
-            Script::from_json(&rules.to_string())
-                .unwrap_err()
-                .to_string(),
-            expected
-        );
+        assert_eq!(Script::from_json(&rules.to_string()).unwrap_err().to_string(), expected);
     }
-    let missing = Script::from_json(r#"[{"audio": "/no/such.wav"}]"#)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        missing.starts_with("rules[0].audio: ") && missing.ends_with("\"/no/such.wav\""),
-        "{missing}"
-    );
+    let missing = Script::from_json(r#"[{"audio": "/no/such.wav"}]"#).unwrap_err().to_string();
+    assert!(missing.starts_with("rules[0].audio: ") && missing.ends_with("\"/no/such.wav\""), "{missing}");
 }

@@ -24,10 +24,7 @@ async fn refused(simulator: &Simulator, path: &str, headers: &[(&str, &str)]) ->
     match Client::with(simulator, path, headers).await {
         Err(Error::Http(response)) => {
             let body = response.body().clone().unwrap_or_default();
-            (
-                response.status().as_u16(),
-                serde_json::from_slice(&body).unwrap(),
-            )
+            (response.status().as_u16(), serde_json::from_slice(&body).unwrap())
         }
         other => panic!("expected a refusal, got {:?}", other.map(|_| ())),
     }
@@ -39,10 +36,7 @@ async fn the_right_key_is_taken_from_each_place() {
     for header in [
         ("authorization", "Bearer sk-right"),
         ("api-key", "sk-right"),
-        (
-            "sec-websocket-protocol",
-            "realtime, openai-insecure-api-key.sk-right",
-        ),
+        ("sec-websocket-protocol", "realtime, openai-insecure-api-key.sk-right"),
     ] {
         let mut client = Client::with(&simulator, PATH, &[header]).await.unwrap();
         assert_eq!(client.next().await["type"], "session.created");
@@ -67,16 +61,11 @@ async fn wrong_key_is_refused_by_http() {
 #[tokio::test]
 async fn wrong_key_is_refused_by_event() {
     let simulator = locked(Refusal::Event);
-    let mut client = Client::with(&simulator, PATH, &[("api-key", "sk-wrong")])
-        .await
-        .unwrap();
+    let mut client = Client::with(&simulator, PATH, &[("api-key", "sk-wrong")]).await.unwrap();
 
     assert_eq!(client.next().await["error"]["code"], "invalid_api_key");
     let (code, reason) = client.closed().await.unwrap();
-    assert_eq!(
-        (code, reason.as_str()),
-        (4000, "invalid_request_error.invalid_api_key")
-    );
+    assert_eq!((code, reason.as_str()), (4000, "invalid_request_error.invalid_api_key"));
 }
 
 #[tokio::test]
@@ -84,37 +73,22 @@ async fn unknown_model_is_refused_both_ways() {
     let key = [("api-key", "sk-right")];
     let (status, body) = refused(&locked(Refusal::Http), "/realtime?model=gpt-9", &key).await;
     let simulator = locked(Refusal::Event);
-    let mut client = Client::with(&simulator, "/realtime?model=gpt-9", &key)
-        .await
-        .unwrap();
+    let mut client = Client::with(&simulator, "/realtime?model=gpt-9", &key).await.unwrap();
 
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (404, &json!("model_not_found"))
-    );
+    assert_eq!((status, &body["error"]["code"]), (404, &json!("model_not_found")));
     assert_eq!(client.next().await["error"]["code"], "model_not_found");
 }
 
 #[tokio::test]
 async fn beta_clients_are_closed_with_4000() {
     let simulator = start();
-    let mut client = Client::with(&simulator, PATH, &[("openai-beta", "realtime=v1")])
-        .await
-        .unwrap();
-    assert_eq!(
-        client.next().await["error"]["code"],
-        "beta_api_shape_disabled"
-    );
+    let mut client = Client::with(&simulator, PATH, &[("openai-beta", "realtime=v1")]).await.unwrap();
+    assert_eq!(client.next().await["error"]["code"], "beta_api_shape_disabled");
     let (code, reason) = client.closed().await.unwrap();
-    assert_eq!(
-        (code, reason.as_str()),
-        (4000, "invalid_request_error.beta_api_shape_disabled")
-    );
+    assert_eq!((code, reason.as_str()), (4000, "invalid_request_error.beta_api_shape_disabled"));
 
     let lenient = start_with(|config| config.beta = Beta::Allow);
-    let mut client = Client::with(&lenient, PATH, &[("openai-beta", "realtime=v1")])
-        .await
-        .unwrap();
+    let mut client = Client::with(&lenient, PATH, &[("openai-beta", "realtime=v1")]).await.unwrap();
     assert_eq!(client.next().await["type"], "session.created");
 }
 
@@ -122,26 +96,14 @@ async fn beta_clients_are_closed_with_4000() {
 async fn other_paths_and_plain_requests_are_told_so_in_json() {
     let simulator = start();
     let (status, body) = refused(&simulator, "/elsewhere", &[]).await;
-    assert_eq!(
-        (status, &body["error"]["type"]),
-        (404, &json!("invalid_request_error"))
-    );
+    assert_eq!((status, &body["error"]["type"]), (404, &json!("invalid_request_error")));
     let (status, _) = refused(&simulator, "/realtime", &[]).await;
     assert_eq!(status, 400, "a model is required");
 
-    let address = simulator
-        .http_url()
-        .replace("http://", "")
-        .replace("/v1", "");
+    let address = simulator.http_url().replace("http://", "").replace("/v1", "");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream
-        .write_all(b"GET /v1/realtime?model=x HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /v1/realtime?model=x HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{answer}");
 }

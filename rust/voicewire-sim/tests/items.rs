@@ -20,28 +20,20 @@ async fn refused(client: &mut Client, event: Value) -> Value {
 async fn items_keep_client_ids_and_places() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    let create = |item, previous: Value| json!({"type": "conversation.item.create", "item": item, "previous_item_id": previous});
+    let create =
+        |item, previous: Value| json!({"type": "conversation.item.create", "item": item, "previous_item_id": previous});
 
     client.send(create(message("one", "1"), json!(null))).await;
-    client
-        .send(create(message("three", "3"), json!(null)))
-        .await;
+    client.send(create(message("three", "3"), json!(null))).await;
     client.send(create(message("two", "2"), json!("one"))).await;
-    client
-        .send(create(message("zero", "0"), json!("root")))
-        .await;
+    client.send(create(message("zero", "0"), json!("root"))).await;
 
     let mut places = Vec::new();
     for _ in 0..4 {
         let done = client.until("conversation.item.done").await.pop().unwrap();
         places.push((done["item"]["id"].clone(), done["previous_item_id"].clone()));
     }
-    let expected = [
-        ("one", json!(null)),
-        ("three", json!("one")),
-        ("two", json!("one")),
-        ("zero", json!(null)),
-    ];
+    let expected = [("one", json!(null)), ("three", json!("one")), ("two", json!("one")), ("zero", json!(null))];
     assert_eq!(places, expected.map(|(id, previous)| (json!(id), previous)));
     let duplicate = refused(&mut client, create(message("one", "again"), json!(null))).await;
     assert_eq!(duplicate["code"], "item_create_duplicate_item_id");
@@ -56,15 +48,9 @@ async fn audio_items_are_retrieved_with_their_audio() {
     let events = client.ask("hello").await;
     let item = &one(&events, "response.output_item.done")["item"];
 
-    client
-        .send(json!({"type": "conversation.item.retrieve", "item_id": item["id"]}))
-        .await;
+    client.send(json!({"type": "conversation.item.retrieve", "item_id": item["id"]})).await;
 
-    let retrieved = client
-        .until("conversation.item.retrieved")
-        .await
-        .pop()
-        .unwrap();
+    let retrieved = client.until("conversation.item.retrieved").await.pop().unwrap();
     let part = &retrieved["item"]["content"][0];
     assert_eq!(part["transcript"], item["content"][0]["transcript"]);
     let base64_length = (audio(&events).len() * 2).div_ceil(3) * 4;
@@ -82,29 +68,13 @@ async fn truncation_drops_the_transcript_and_checks_the_length() {
 
     let long = refused(&mut client, truncate(length_ms + 1)).await;
     client.send(truncate(500)).await;
-    let truncated = client
-        .until("conversation.item.truncated")
-        .await
-        .pop()
-        .unwrap();
-    client
-        .send(json!({"type": "conversation.item.retrieve", "item_id": id}))
-        .await;
-    let retrieved = client
-        .until("conversation.item.retrieved")
-        .await
-        .pop()
-        .unwrap();
+    let truncated = client.until("conversation.item.truncated").await.pop().unwrap();
+    client.send(json!({"type": "conversation.item.retrieve", "item_id": id})).await;
+    let retrieved = client.until("conversation.item.retrieved").await.pop().unwrap();
 
-    let message = format!(
-        "Audio content of {length_ms}ms is already shorter than {}ms",
-        length_ms + 1
-    );
+    let message = format!("Audio content of {length_ms}ms is already shorter than {}ms", length_ms + 1);
     assert_eq!(long["message"], message);
-    assert_eq!(
-        (&truncated["item_id"], &truncated["audio_end_ms"]),
-        (&id, &json!(500))
-    );
+    assert_eq!((&truncated["item_id"], &truncated["audio_end_ms"]), (&id, &json!(500)));
     let part = &retrieved["item"]["content"][0];
     assert!(part.get("transcript").is_none());
     assert_eq!(part["audio"].as_str().unwrap().len(), 32_000);
@@ -114,28 +84,12 @@ async fn truncation_drops_the_transcript_and_checks_the_length() {
 async fn deleted_items_are_gone() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    client
-        .send(json!({"type": "conversation.item.create", "item": message("one", "secret")}))
-        .await;
+    client.send(json!({"type": "conversation.item.create", "item": message("one", "secret")})).await;
 
-    client
-        .send(json!({"type": "conversation.item.delete", "item_id": "one"}))
-        .await;
-    let deleted = client
-        .until("conversation.item.deleted")
-        .await
-        .pop()
-        .unwrap();
-    let again = refused(
-        &mut client,
-        json!({"type": "conversation.item.delete", "item_id": "one"}),
-    )
-    .await;
-    let retrieve = refused(
-        &mut client,
-        json!({"type": "conversation.item.retrieve", "item_id": "one"}),
-    )
-    .await;
+    client.send(json!({"type": "conversation.item.delete", "item_id": "one"})).await;
+    let deleted = client.until("conversation.item.deleted").await.pop().unwrap();
+    let again = refused(&mut client, json!({"type": "conversation.item.delete", "item_id": "one"})).await;
+    let retrieve = refused(&mut client, json!({"type": "conversation.item.retrieve", "item_id": "one"})).await;
     let events = client.ask("hello").await;
 
     assert_eq!(deleted["item_id"], "one");
@@ -150,57 +104,28 @@ async fn wrong_events_are_errors_and_the_session_goes_on() {
     let mut client = Client::open_text(&simulator).await;
     let wrong_part = json!({"type": "message", "role": "user", "content": [{"type": "output_text", "text": "x"}]});
     let orphan = json!({"type": "function_call_output", "call_id": "call_x", "output": "1"});
-    let create =
-        |item: Value| json!({"type": "conversation.item.create", "event_id": "e", "item": item});
+    let create = |item: Value| json!({"type": "conversation.item.create", "event_id": "e", "item": item});
     for (event, code, param) in [
-        (
-            json!({"type": "no.such.event", "event_id": "e"}),
-            "invalid_value",
-            "type",
-        ),
-        (
-            json!({"event_id": "e"}),
-            "missing_required_parameter",
-            "type",
-        ),
-        (
-            json!({"type": "conversation.item.create", "event_id": "e"}),
-            "missing_required_parameter",
-            "item",
-        ),
-        (
-            json!({"type": "response.create", "event_id": "e", "foo": 1}),
-            "unknown_parameter",
-            "foo",
-        ),
+        (json!({"type": "no.such.event", "event_id": "e"}), "invalid_value", "type"),
+        (json!({"event_id": "e"}), "missing_required_parameter", "type"),
+        (json!({"type": "conversation.item.create", "event_id": "e"}), "missing_required_parameter", "item"),
+        (json!({"type": "response.create", "event_id": "e", "foo": 1}), "unknown_parameter", "foo"),
         (
             json!({"type": "response.create", "event_id": "e", "response": {"voice": "x"}}),
             "unknown_parameter",
             "response.voice",
         ),
         (create(wrong_part), "invalid_value", "item.content[0].type"),
-        (
-            create(message(&"x".repeat(33), "long id")),
-            "invalid_value",
-            "item.id",
-        ),
+        (create(message(&"x".repeat(33), "long id")), "invalid_value", "item.id"),
         (create(orphan), "invalid_tool_call_id", "item.call_id"),
     ] {
         let error = refused(&mut client, event).await;
-        assert_eq!(
-            (&error["code"], &error["param"]),
-            (&json!(code), &json!(param)),
-            "{error}"
-        );
+        assert_eq!((&error["code"], &error["param"]), (&json!(code), &json!(param)), "{error}");
         assert_eq!(error["event_id"], "e");
     }
-    futures_util::SinkExt::send(&mut client.socket, Message::text("{not json"))
-        .await
-        .unwrap();
+    futures_util::SinkExt::send(&mut client.socket, Message::text("{not json")).await.unwrap();
     assert_eq!(client.next().await["error"]["code"], "invalid_json");
-    futures_util::SinkExt::send(&mut client.socket, Message::binary(vec![1, 2]))
-        .await
-        .unwrap();
+    futures_util::SinkExt::send(&mut client.socket, Message::binary(vec![1, 2])).await.unwrap();
     assert_eq!(client.next().await["type"], "error");
     client.ask("still there?").await;
 }
@@ -209,14 +134,10 @@ async fn wrong_events_are_errors_and_the_session_goes_on() {
 async fn large_messages_are_taken() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    client
-        .update(json!({"audio": {"input": {"turn_detection": null}}}))
-        .await;
+    client.update(json!({"audio": {"input": {"turn_detection": null}}})).await;
 
     client.append(&silence(300_000)).await;
-    client
-        .send(json!({"type": "input_audio_buffer.commit"}))
-        .await;
+    client.send(json!({"type": "input_audio_buffer.commit"})).await;
 
     client.until("input_audio_buffer.committed").await;
 }

@@ -40,15 +40,9 @@ async fn cancel_lets_stragglers_through_then_ends_incomplete() {
     before.extend(events);
     let response = &before.last().unwrap()["response"];
     assert_eq!(response["status"], "cancelled");
-    assert_eq!(
-        response["status_details"],
-        json!({"type": "cancelled", "reason": "client_cancelled"})
-    );
+    assert_eq!(response["status_details"], json!({"type": "cancelled", "reason": "client_cancelled"}));
     assert_eq!(response["output"][0]["status"], "incomplete");
-    assert_eq!(
-        response["output"][0]["content"][0]["text"],
-        text(&before, "response.output_text.delta")
-    );
+    assert_eq!(response["output"][0]["content"][0]["text"], text(&before, "response.output_text.delta"));
 }
 
 #[tokio::test]
@@ -69,9 +63,7 @@ async fn nothing_to_cancel_is_an_error_and_no_end() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
 
-    client
-        .send(json!({"type": "response.cancel", "event_id": "x"}))
-        .await;
+    client.send(json!({"type": "response.cancel", "event_id": "x"})).await;
 
     let error = client.next().await;
     assert_eq!(error["error"]["code"], "response_cancel_not_active");
@@ -85,23 +77,13 @@ async fn one_response_at_a_time_in_the_conversation() {
     client.send(json!({"type": "response.create"})).await;
     let created = client.until("response.created").await.pop().unwrap();
 
-    client
-        .send(json!({"type": "response.create", "event_id": "second"}))
-        .await;
-    client
-        .send(json!({"type": "response.create", "response": {"conversation": "none"}}))
-        .await;
+    client.send(json!({"type": "response.create", "event_id": "second"})).await;
+    client.send(json!({"type": "response.create", "response": {"conversation": "none"}})).await;
 
     let events = client.until("response.created").await;
     let error = one(&events, "error");
-    assert_eq!(
-        error["error"]["code"],
-        "conversation_already_has_active_response"
-    );
-    assert!(error["error"]["message"]
-        .as_str()
-        .unwrap()
-        .contains(created["response"]["id"].as_str().unwrap()));
+    assert_eq!(error["error"]["code"], "conversation_already_has_active_response");
+    assert!(error["error"]["message"].as_str().unwrap().contains(created["response"]["id"].as_str().unwrap()));
 }
 
 #[tokio::test]
@@ -132,15 +114,10 @@ async fn max_output_tokens_cuts_the_answer() {
     let simulator = start_with(|config| config.script = script(json!([{"say": STORY}])));
     let mut client = Client::open_text(&simulator).await;
 
-    client
-        .send(json!({"type": "response.create", "response": {"max_output_tokens": 5}}))
-        .await;
+    client.send(json!({"type": "response.create", "response": {"max_output_tokens": 5}})).await;
 
     let done = client.until("response.done").await.pop().unwrap();
-    assert_eq!(
-        done["response"]["status_details"],
-        json!({"type": "incomplete", "reason": "max_output_tokens"})
-    );
+    assert_eq!(done["response"]["status_details"], json!({"type": "incomplete", "reason": "max_output_tokens"}));
     assert_eq!(done["response"]["usage"]["output_tokens"], 5);
 }
 
@@ -160,10 +137,7 @@ async fn rules_are_used_in_order_and_once() {
     let fourth = client.ask("bye").await;
 
     let said = |events: &[Value]| text(events, "response.output_text.delta");
-    assert_eq!(
-        (said(&first).as_str(), said(&second).as_str()),
-        ("Hi!", "Again?")
-    );
+    assert_eq!((said(&first).as_str(), said(&second).as_str()), ("Hi!", "Again?"));
     assert_eq!(said(&third), "You said: bye. Before that you said: hello.");
     assert_eq!(said(&fourth), "New.");
 }
@@ -172,19 +146,13 @@ async fn rules_are_used_in_order_and_once() {
 async fn tool_choice_forces_a_call() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    let parameters =
-        json!({"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]});
+    let parameters = json!({"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]});
     let tools = json!([{"type": "function", "name": "find", "parameters": parameters}]);
-    client
-        .update(json!({"tools": tools, "tool_choice": "required"}))
-        .await;
+    client.update(json!({"tools": tools, "tool_choice": "required"})).await;
 
     let events = client.ask("cats").await;
 
-    assert_eq!(
-        one(&events, "response.function_call_arguments.done")["arguments"],
-        r#"{"q":"cats"}"#
-    );
+    assert_eq!(one(&events, "response.function_call_arguments.done")["arguments"], r#"{"q":"cats"}"#);
 }
 
 #[tokio::test]

@@ -71,27 +71,18 @@ async fn no_wrong_value_ends_a_session() {
     for template in templates() {
         let mut found = Vec::new();
         paths(&template, "", &mut found);
-        for (path, value) in found
-            .iter()
-            .flat_map(|path| wrong.iter().map(move |value| (path, value)))
-        {
+        for (path, value) in found.iter().flat_map(|path| wrong.iter().map(move |value| (path, value))) {
             let mut event = template.clone();
             *event.pointer_mut(path).unwrap() = value.clone();
             client.send(event).await;
             sent += 1;
         }
         // Whatever was answered is read here, or the simulator would stop reading us.
-        client
-            .send(json!({"type": "no.such.event", "event_id": "mark"}))
-            .await;
+        client.send(json!({"type": "no.such.event", "event_id": "mark"})).await;
         while client.next().await["error"]["event_id"] != "mark" {}
     }
-    futures_util::SinkExt::send(&mut client.socket, Message::text("[".repeat(100_000)))
-        .await
-        .unwrap();
-    client
-        .send(json!({"type": "input_audio_buffer.clear"}))
-        .await;
+    futures_util::SinkExt::send(&mut client.socket, Message::text("[".repeat(100_000))).await.unwrap();
+    client.send(json!({"type": "input_audio_buffer.clear"})).await;
 
     client.until("input_audio_buffer.cleared").await;
     assert!(sent > 700, "{sent}");

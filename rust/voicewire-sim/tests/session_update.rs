@@ -11,19 +11,13 @@ async fn refused(session: Value) -> Value {
     let mut client = Client::open(&simulator).await;
     let before = client.next().await["session"].clone();
 
-    client
-        .send(json!({"type": "session.update", "event_id": "mine", "session": session}))
-        .await;
+    client.send(json!({"type": "session.update", "event_id": "mine", "session": session})).await;
 
     let error = client.next().await;
     assert_eq!(error["type"], "error", "{error}");
     assert_eq!(error["error"]["type"], "invalid_request_error");
     assert_eq!(error["error"]["event_id"], "mine");
-    assert_eq!(
-        client.update(json!({})).await["session"],
-        before,
-        "nothing is changed by a refused update"
-    );
+    assert_eq!(client.update(json!({})).await["session"], before, "nothing is changed by a refused update");
     error["error"].clone()
 }
 
@@ -32,10 +26,7 @@ async fn one_unknown_field_refuses_the_whole_update() {
     let audio = json!({"input": {"turn_detection": null}, "foo": 1});
     let error = refused(json!({"type": "realtime", "instructions": "new", "audio": audio})).await;
 
-    assert_eq!(
-        (&error["code"], &error["param"]),
-        (&json!("unknown_parameter"), &json!("session.audio.foo"))
-    );
+    assert_eq!((&error["code"], &error["param"]), (&json!("unknown_parameter"), &json!("session.audio.foo")));
 }
 
 #[tokio::test]
@@ -50,27 +41,15 @@ async fn wrong_types_are_refused_with_their_path() {
     let tools = json!([{"type": "function", "name": "a"}, {"type": "function", "name": 7}]);
     let error = refused(json!({"type": "realtime", "tools": tools})).await;
 
-    assert_eq!(
-        (&error["code"], &error["param"]),
-        (&json!("invalid_type"), &json!("session.tools[1].name"))
-    );
+    assert_eq!((&error["code"], &error["param"]), (&json!("invalid_type"), &json!("session.tools[1].name")));
 }
 
 #[tokio::test]
 async fn values_out_of_range_are_refused() {
     for (path, session) in [
-        (
-            "session.audio.output.speed",
-            json!({"audio": {"output": {"speed": 2.0}}}),
-        ),
-        (
-            "session.max_output_tokens",
-            json!({"max_output_tokens": 5000}),
-        ),
-        (
-            "session.output_modalities",
-            json!({"output_modalities": ["text", "audio"]}),
-        ),
+        ("session.audio.output.speed", json!({"audio": {"output": {"speed": 2.0}}})),
+        ("session.max_output_tokens", json!({"max_output_tokens": 5000})),
+        ("session.output_modalities", json!({"output_modalities": ["text", "audio"]})),
         ("session.tool_choice", json!({"tool_choice": "sometimes"})),
         (
             "session.audio.input.format.rate",
@@ -84,10 +63,7 @@ async fn values_out_of_range_are_refused() {
         let mut session = session;
         session["type"] = "realtime".into();
         let error = refused(session).await;
-        assert_eq!(
-            (&error["code"], &error["param"]),
-            (&json!("invalid_value"), &json!(path))
-        );
+        assert_eq!((&error["code"], &error["param"]), (&json!("invalid_value"), &json!(path)));
     }
 }
 
@@ -95,10 +71,7 @@ async fn values_out_of_range_are_refused() {
 async fn the_type_of_the_session_is_required() {
     let error = refused(json!({"instructions": "x"})).await;
 
-    assert_eq!(
-        (&error["code"], &error["param"]),
-        (&json!("missing_required_parameter"), &json!("session.type"))
-    );
+    assert_eq!((&error["code"], &error["param"]), (&json!("missing_required_parameter"), &json!("session.type")));
 }
 
 #[tokio::test]
@@ -109,22 +82,14 @@ async fn updates_merge_deeply() {
     client.update(json!({"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 0.7}}}})).await;
     let detection = json!({"type": "server_vad", "silence_duration_ms": 900});
     let input = json!({"turn_detection": detection, "transcription": {"model": "whisper-1"}});
-    let updated = client
-        .update(json!({"audio": {"input": input, "output": {"voice": "cedar"}}}))
-        .await;
+    let updated = client.update(json!({"audio": {"input": input, "output": {"voice": "cedar"}}})).await;
 
     let audio = &updated["session"]["audio"];
     assert_eq!(audio["input"]["turn_detection"]["threshold"], 0.7);
     assert_eq!(audio["input"]["turn_detection"]["silence_duration_ms"], 900);
-    assert_eq!(
-        audio["input"]["transcription"],
-        json!({"model": "whisper-1", "language": null, "prompt": null})
-    );
+    assert_eq!(audio["input"]["transcription"], json!({"model": "whisper-1", "language": null, "prompt": null}));
     assert_eq!(audio["output"]["voice"], "cedar");
-    assert_eq!(
-        audio["output"]["format"],
-        json!({"type": "audio/pcm", "rate": 24000})
-    );
+    assert_eq!(audio["output"]["format"], json!({"type": "audio/pcm", "rate": 24000}));
 }
 
 #[tokio::test]
@@ -134,9 +99,7 @@ async fn the_voice_is_fixed_once_heard() {
     client.ask("hi").await;
 
     let session = json!({"type": "realtime", "audio": {"output": {"voice": "cedar"}}});
-    client
-        .send(json!({"type": "session.update", "session": session}))
-        .await;
+    client.send(json!({"type": "session.update", "session": session})).await;
 
     let error = client.until("error").await.pop().unwrap();
     assert_eq!(error["error"]["code"], "cannot_update_voice");
@@ -145,20 +108,14 @@ async fn the_voice_is_fixed_once_heard() {
 #[tokio::test]
 async fn transcription_sessions_hear_and_do_not_answer() {
     let simulator = start();
-    let mut client = Client::with(&simulator, "/realtime?intent=transcription", &[])
-        .await
-        .unwrap();
+    let mut client = Client::with(&simulator, "/realtime?intent=transcription", &[]).await.unwrap();
     assert_eq!(client.next().await["session"]["type"], "transcription");
     let input = json!({"transcription": {"model": "gpt-realtime-whisper"}});
     let session = json!({"type": "transcription", "audio": {"input": input}});
-    client
-        .send(json!({"type": "session.update", "session": session}))
-        .await;
+    client.send(json!({"type": "session.update", "session": session})).await;
 
     client.append(&[voice(800), silence(400)].concat()).await;
-    let events = client
-        .until("conversation.item.input_audio_transcription.completed")
-        .await;
+    let events = client.until("conversation.item.input_audio_transcription.completed").await;
     client.send(json!({"type": "response.create"})).await;
 
     assert!(of_type(&events, "response.created").is_empty());

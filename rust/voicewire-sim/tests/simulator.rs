@@ -27,10 +27,7 @@ async fn received_and_connections_tell_what_clients_sent() {
     assert_eq!(connections.len(), 2);
     assert_eq!(connections[1].path, "/v1/realtime?model=gpt-realtime");
     assert_eq!(connections[1].received, received[1..]);
-    assert!(connections[0]
-        .headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("host")));
+    assert!(connections[0].headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")));
     assert_eq!(simulator.wait_received(2, Duration::ZERO), 2);
 }
 
@@ -40,9 +37,7 @@ async fn many_sessions_answer_at_once() {
     let mut sessions = Vec::new();
     for index in 0..100 {
         let mut client = Client::open(&simulator).await;
-        sessions.push(tokio::spawn(async move {
-            client.ask(&format!("number {index}")).await
-        }));
+        sessions.push(tokio::spawn(async move { client.ask(&format!("number {index}")).await }));
     }
     for (index, session) in sessions.into_iter().enumerate() {
         let events = session.await.unwrap();
@@ -56,21 +51,16 @@ async fn many_sessions_answer_at_once() {
 async fn appends_are_read_while_a_reply_streams() {
     let simulator = start_with(|config| {
         config.pace = 4.0;
-        config.script =
-            script(json!([{"say": "A story long enough to be told while somebody else talks."}]));
+        config.script = script(json!([{"say": "A story long enough to be told while somebody else talks."}]));
     });
     let mut client = Client::open(&simulator).await;
-    client
-        .update(json!({"audio": {"input": {"turn_detection": null}}}))
-        .await;
+    client.update(json!({"audio": {"input": {"turn_detection": null}}})).await;
     client.say("tell").await;
     client.send(json!({"type": "response.create"})).await;
     client.until("response.output_audio.delta").await;
 
     client.append(&voice(200)).await;
-    client
-        .send(json!({"type": "input_audio_buffer.commit"}))
-        .await;
+    client.send(json!({"type": "input_audio_buffer.commit"})).await;
 
     let events = client.until("response.done").await;
     assert_eq!(of_type(&events, "input_audio_buffer.committed").len(), 1);
@@ -81,8 +71,7 @@ async fn appends_are_read_while_a_reply_streams() {
 async fn pace_is_a_multiple_of_real_time() {
     let simulator = start_with(|config| {
         config.pace = 8.0;
-        config.script =
-            script(json!([{"say": "Exactly four seconds of speech, as it is measured here.."}]));
+        config.script = script(json!([{"say": "Exactly four seconds of speech, as it is measured here.."}]));
     });
     let mut client = Client::open(&simulator).await;
     client.say("go").await;
@@ -92,10 +81,7 @@ async fn pace_is_a_multiple_of_real_time() {
     client.until("response.output_audio.done").await;
 
     let elapsed = begun.elapsed().as_secs_f64();
-    assert!(
-        (0.4..1.5).contains(&elapsed),
-        "4 s at 8 times real time took {elapsed} s"
-    );
+    assert!((0.4..1.5).contains(&elapsed), "4 s at 8 times real time took {elapsed} s");
 }
 
 #[tokio::test]
@@ -118,43 +104,17 @@ async fn stop_ends_connections_and_frees_the_port() {
     simulator.stop();
 
     assert_eq!(client.closed().await, None);
-    let port = simulator
-        .url()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .trim_end_matches("/v1")
-        .parse()
-        .unwrap();
-    Simulator::start(SimulatorConfig {
-        port,
-        ..SimulatorConfig::default()
-    })
-    .unwrap();
+    let port = simulator.url().rsplit(':').next().unwrap().trim_end_matches("/v1").parse().unwrap();
+    Simulator::start(SimulatorConfig { port, ..SimulatorConfig::default() }).unwrap();
 }
 
 #[test]
 fn a_taken_port_and_a_wrong_option_are_told() {
     let simulator = start();
-    let port = simulator
-        .url()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .trim_end_matches("/v1")
-        .parse()
-        .unwrap();
+    let port = simulator.url().rsplit(':').next().unwrap().trim_end_matches("/v1").parse().unwrap();
 
-    let taken = Simulator::start(SimulatorConfig {
-        port,
-        ..SimulatorConfig::default()
-    })
-    .unwrap_err();
-    let wrong = Simulator::start(SimulatorConfig {
-        pace: f64::NAN,
-        ..SimulatorConfig::default()
-    })
-    .unwrap_err();
+    let taken = Simulator::start(SimulatorConfig { port, ..SimulatorConfig::default() }).unwrap_err();
+    let wrong = Simulator::start(SimulatorConfig { pace: f64::NAN, ..SimulatorConfig::default() }).unwrap_err();
 
     assert!(matches!(taken, SimulatorError::Listen { .. }));
     assert_eq!(wrong.to_string(), "pace: out of range: NaN");
@@ -168,9 +128,6 @@ async fn a_close_is_answered() {
 
     client.socket.close(None).await.unwrap();
 
-    assert!(matches!(
-        client.message().await,
-        Some(Ok(Message::Close(_)))
-    ));
+    assert!(matches!(client.message().await, Some(Ok(Message::Close(_)))));
     assert!(client.message().await.is_none());
 }

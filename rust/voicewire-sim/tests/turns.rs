@@ -15,14 +15,8 @@ async fn session_created_comes_first_with_the_defaults() {
 
     assert_eq!(created["type"], "session.created");
     assert_eq!(created["session"]["model"], "gpt-realtime");
-    assert_eq!(
-        created["session"]["audio"]["input"]["turn_detection"]["silence_duration_ms"],
-        200
-    );
-    assert_eq!(
-        created["event_id"].as_str().unwrap().len(),
-        "event_".len() + 21
-    );
+    assert_eq!(created["session"]["audio"]["input"]["turn_detection"]["silence_duration_ms"], 200);
+    assert_eq!(created["event_id"].as_str().unwrap().len(), "event_".len() + 21);
 }
 
 #[tokio::test]
@@ -55,24 +49,17 @@ async fn text_turn_keeps_the_order_of_section_3_1() {
     assert_eq!(done["status"], "completed");
     assert_eq!(done["output"][0]["content"][0]["type"], "output_text");
     assert!(done["usage"]["output_tokens"].as_u64().unwrap() > 0);
-    assert!(of_type(&events, "response.output_text.delta")
-        .iter()
-        .all(|delta| delta["obfuscation"].is_string()));
+    assert!(of_type(&events, "response.output_text.delta").iter().all(|delta| delta["obfuscation"].is_string()));
 }
 
 #[tokio::test]
 async fn audio_turn_by_text_leads_with_the_transcript() {
-    let simulator = start_with(|config| {
-        config.script = script(json!([{"say": "Good morning to you, how are you?"}]))
-    });
+    let simulator = start_with(|config| config.script = script(json!([{"say": "Good morning to you, how are you?"}])));
     let mut client = Client::open(&simulator).await;
 
     let events = client.ask("hello").await;
 
-    let kinds: Vec<_> = events
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let place = |kind| kinds.iter().position(|other| *other == kind).unwrap();
     assert!(place("response.output_audio_transcript.delta") < place("response.output_audio.delta"));
     let tail = [
@@ -84,36 +71,22 @@ async fn audio_turn_by_text_leads_with_the_transcript() {
         "response.done",
     ];
     assert_eq!(kinds[kinds.len() - 6..], tail);
-    assert_eq!(
-        one(&events, "response.content_part.added")["part"],
-        json!({"type": "audio", "transcript": ""})
-    );
+    assert_eq!(one(&events, "response.content_part.added")["part"], json!({"type": "audio", "transcript": ""}));
     let done = one(&events, "response.done");
-    assert_eq!(
-        done["response"]["output"][0]["content"][0]["transcript"],
-        "Good morning to you, how are you?"
-    );
-    let tokens = done["response"]["usage"]["output_token_details"]["audio_tokens"]
-        .as_u64()
-        .unwrap();
+    assert_eq!(done["response"]["output"][0]["content"][0]["transcript"], "Good morning to you, how are you?");
+    let tokens = done["response"]["usage"]["output_token_details"]["audio_tokens"].as_u64().unwrap();
     assert_eq!(tokens, (audio(&events).len() as u64).div_ceil(1200));
 }
 
 #[tokio::test]
 async fn vad_turn_keeps_the_order_of_section_3_2() {
     let simulator = start_with(|config| {
-        config.script = script(
-            json!([{"when": {"audio": true}, "say": "Fine thanks and you?", "transcript": "How are you?"}]),
-        );
+        config.script =
+            script(json!([{"when": {"audio": true}, "say": "Fine thanks and you?", "transcript": "How are you?"}]));
     });
     let mut client = Client::open(&simulator).await;
-    client
-        .update(json!({"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}}))
-        .await;
-    for chunk in [silence(500), voice(1000), silence(500)]
-        .concat()
-        .chunks(2400)
-    {
+    client.update(json!({"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}})).await;
+    for chunk in [silence(500), voice(1000), silence(500)].concat().chunks(2400) {
         client.append(chunk).await;
     }
 
@@ -131,67 +104,33 @@ async fn vad_turn_keeps_the_order_of_section_3_2() {
     let item_id = &events[0]["item_id"];
     assert!(events[..3].iter().all(|event| event["item_id"] == *item_id));
     assert_eq!(events[3]["item"]["content"][0]["transcript"], json!(null));
-    let kinds: Vec<_> = events
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
-    let completed = kinds
-        .iter()
-        .position(|kind| kind.ends_with("transcription.completed"))
-        .unwrap();
-    let first_audio = kinds
-        .iter()
-        .position(|kind| *kind == "response.output_audio.delta")
-        .unwrap();
-    let last_audio = kinds
-        .iter()
-        .rposition(|kind| *kind == "response.output_audio.delta")
-        .unwrap();
-    assert!(
-        first_audio < completed && completed < last_audio,
-        "the transcript ends in the middle of the audio"
-    );
+    let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let completed = kinds.iter().position(|kind| kind.ends_with("transcription.completed")).unwrap();
+    let first_audio = kinds.iter().position(|kind| *kind == "response.output_audio.delta").unwrap();
+    let last_audio = kinds.iter().rposition(|kind| *kind == "response.output_audio.delta").unwrap();
+    assert!(first_audio < completed && completed < last_audio, "the transcript ends in the middle of the audio");
     assert_eq!(events[completed]["transcript"], "How are you?");
-    assert_eq!(
-        text(&events, "conversation.item.input_audio_transcription.delta"),
-        "How are you?"
-    );
+    assert_eq!(text(&events, "conversation.item.input_audio_transcription.delta"), "How are you?");
 }
 
 #[tokio::test]
 async fn manual_turn_commits_and_waits_for_response_create() {
     let simulator = start();
     let mut client = Client::open(&simulator).await;
-    let updated = client
-        .update(json!({"audio": {"input": {"turn_detection": null}}}))
-        .await;
+    let updated = client.update(json!({"audio": {"input": {"turn_detection": null}}})).await;
     assert!(updated["session"]["audio"]["input"]["turn_detection"].is_null());
 
     client.append(&voice(1700)).await;
-    client
-        .send(json!({"type": "input_audio_buffer.commit"}))
-        .await;
+    client.send(json!({"type": "input_audio_buffer.commit"})).await;
     let committed = client.until("conversation.item.done").await;
     client.send(json!({"type": "response.create"})).await;
     let events = client.until("response.done").await;
-    client
-        .send(json!({"type": "input_audio_buffer.clear"}))
-        .await;
+    client.send(json!({"type": "input_audio_buffer.clear"})).await;
 
-    let expected = [
-        "input_audio_buffer.committed",
-        "conversation.item.added",
-        "conversation.item.done",
-    ];
+    let expected = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"];
     assert_eq!(types(&committed), expected);
     let transcript = one(&events, "response.output_audio_transcript.done");
-    assert!(
-        transcript["transcript"]
-            .as_str()
-            .unwrap()
-            .contains("(speech, 1.7 s)"),
-        "{transcript}"
-    );
+    assert!(transcript["transcript"].as_str().unwrap().contains("(speech, 1.7 s)"), "{transcript}");
     client.until("input_audio_buffer.cleared").await;
 }
 
@@ -216,14 +155,9 @@ async fn tool_round_keeps_the_order_of_section_3_4() {
     ];
     assert_eq!(types(&events)[2..], expected);
     let done = one(&events, "response.function_call_arguments.done");
-    assert_eq!(
-        (&done["name"], &done["arguments"]),
-        (&json!("weather"), &json!(r#"{"city":"Oslo"}"#))
-    );
+    assert_eq!((&done["name"], &done["arguments"]), (&json!("weather"), &json!(r#"{"city":"Oslo"}"#)));
     let item = json!({"type": "function_call_output", "call_id": done["call_id"], "output": "rain, weather as ever"});
-    client
-        .send(json!({"type": "conversation.item.create", "item": item}))
-        .await;
+    client.send(json!({"type": "conversation.item.create", "item": item})).await;
     client.send(json!({"type": "response.create"})).await;
     let events = client.until("response.done").await;
     let output = &of_type(&events, "conversation.item.added")[0]["item"];
@@ -241,10 +175,7 @@ async fn parallel_calls_are_items_of_one_response() {
     let events = client.ask("go").await;
 
     let added = of_type(&events, "response.output_item.added");
-    let indices: Vec<_> = added
-        .iter()
-        .map(|event| event["output_index"].as_u64().unwrap())
-        .collect();
+    let indices: Vec<_> = added.iter().map(|event| event["output_index"].as_u64().unwrap()).collect();
     assert_eq!(indices, [0, 1, 2]);
     let output = &one(&events, "response.done")["response"]["output"];
     assert_eq!(output[0]["type"], "message");
@@ -255,22 +186,14 @@ async fn parallel_calls_are_items_of_one_response() {
 async fn out_of_band_responses_leave_the_conversation_alone() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    let response =
-        json!({"conversation": "none", "metadata": {"topic": "x"}, "instructions": "Classify"});
+    let response = json!({"conversation": "none", "metadata": {"topic": "x"}, "instructions": "Classify"});
 
-    client
-        .send(json!({"type": "response.create", "response": response}))
-        .await;
+    client.send(json!({"type": "response.create", "response": response})).await;
     let events = client.until("response.done").await;
 
-    assert!(!types(&events)
-        .iter()
-        .any(|kind| kind.starts_with("conversation.")));
+    assert!(!types(&events).iter().any(|kind| kind.starts_with("conversation.")));
     let done = &events.last().unwrap()["response"];
     assert_eq!(done["conversation_id"], json!(null));
     assert_eq!(done["metadata"], json!({"topic": "x"}));
-    assert!(done["output"][0]["content"][0]["text"]
-        .as_str()
-        .unwrap()
-        .contains("Classify"));
+    assert!(done["output"][0]["content"][0]["text"].as_str().unwrap().contains("Classify"));
 }

@@ -11,26 +11,15 @@ const WORDS: &str = "The quick brown fox jumps over the lazy dog.";
 async fn speak(rule: serde_json::Value, voice: &str) -> Vec<serde_json::Value> {
     let simulator = start_with(|config| config.script = script(json!([rule])));
     let mut client = Client::open(&simulator).await;
-    client
-        .update(json!({"audio": {"output": {"voice": voice}}}))
-        .await;
+    client.update(json!({"audio": {"output": {"voice": voice}}})).await;
     client.ask("speak").await
 }
 
 /// The lag of the strongest autocorrelation, as a frequency.
 fn pitch(samples: &[i16]) -> f64 {
-    let window: Vec<f64> = samples[24_000..27_600]
-        .iter()
-        .map(|sample| f64::from(*sample))
-        .collect();
-    let score = |lag: &usize| {
-        (0..1800)
-            .map(|at| window[at] * window[at + lag])
-            .sum::<f64>()
-    };
-    let best = (80..400)
-        .max_by(|a, b| score(a).total_cmp(&score(b)))
-        .unwrap();
+    let window: Vec<f64> = samples[24_000..27_600].iter().map(|sample| f64::from(*sample)).collect();
+    let score = |lag: &usize| (0..1800).map(|at| window[at] * window[at + lag]).sum::<f64>();
+    let best = (80..400).max_by(|a, b| score(a).total_cmp(&score(b))).unwrap();
     24_000.0 / best as f64
 }
 
@@ -39,24 +28,13 @@ async fn voice_has_the_length_and_level_of_speech() {
     let samples = audio(&speak(json!({"say": WORDS}), "alloy").await);
 
     let seconds = samples.len() as f64 / 24_000.0;
-    assert!(
-        (seconds - WORDS.len() as f64 / 14.0).abs() < 0.05,
-        "{seconds} s"
-    );
-    let peak = samples
-        .iter()
-        .map(|sample| sample.unsigned_abs())
-        .max()
-        .unwrap();
+    assert!((seconds - WORDS.len() as f64 / 14.0).abs() < 0.05, "{seconds} s");
+    let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
     assert!((15_500..=17_300).contains(&peak), "peak {peak}");
-    let energy: f64 = samples
-        .iter()
-        .map(|sample| f64::from(*sample).powi(2))
-        .sum();
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     let level = (energy / samples.len() as f64).sqrt();
     assert!((1_000.0..8_000.0).contains(&level), "level {level}");
-    let mean: f64 =
-        samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / samples.len() as f64;
+    let mean: f64 = samples.iter().map(|sample| f64::from(*sample)).sum::<f64>() / samples.len() as f64;
     assert!(mean.abs() < 600.0, "offset {mean}");
 }
 
@@ -75,16 +53,8 @@ async fn deltas_have_the_configured_length() {
     let events = speak(json!({"say": WORDS}), "alloy").await;
 
     let deltas = of_type(&events, "response.output_audio.delta");
-    let lengths: Vec<_> = deltas
-        .iter()
-        .map(|event| event["delta"].as_str().unwrap().len())
-        .collect();
-    assert!(
-        lengths[..lengths.len() - 1]
-            .iter()
-            .all(|length| *length == 16_000),
-        "{lengths:?}"
-    );
+    let lengths: Vec<_> = deltas.iter().map(|event| event["delta"].as_str().unwrap().len()).collect();
+    assert!(lengths[..lengths.len() - 1].iter().all(|length| *length == 16_000), "{lengths:?}");
 }
 
 #[tokio::test]
@@ -94,25 +64,17 @@ async fn voice_is_heard_by_the_simulator_itself() {
     let mut client = Client::open(&simulator).await;
     client.next().await;
 
-    client
-        .append(&[silence(500), samples, silence(500)].concat())
-        .await;
+    client.append(&[silence(500), samples, silence(500)].concat()).await;
 
     let events = client.until("response.done").await;
-    assert_eq!(
-        of_type(&events, "input_audio_buffer.speech_started").len(),
-        1
-    );
+    assert_eq!(of_type(&events, "input_audio_buffer.speech_started").len(), 1);
 }
 
 #[tokio::test]
 async fn tone_is_440_hertz() {
     let samples = audio(&speak(json!({"say": WORDS, "audio": "tone"}), "alloy").await);
 
-    let crossings = samples
-        .windows(2)
-        .filter(|pair| pair[0] < 0 && pair[1] >= 0)
-        .count();
+    let crossings = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
     let seconds = samples.len() as f64 / 24_000.0;
     assert!((crossings as f64 / seconds - 440.0).abs() < 2.0);
 }
@@ -130,11 +92,7 @@ async fn recordings_are_played_at_the_wire_rate() {
     (0..96_000).for_each(|_| writer.write_sample(1000i16).unwrap());
     writer.finalize().unwrap();
 
-    let events = speak(
-        json!({"say": "…", "audio": path.to_str().unwrap()}),
-        "alloy",
-    )
-    .await;
+    let events = speak(json!({"say": "…", "audio": path.to_str().unwrap()}), "alloy").await;
 
     std::fs::remove_file(&path).unwrap();
     let samples = audio(&events);

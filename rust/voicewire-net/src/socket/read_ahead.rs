@@ -27,11 +27,7 @@ pub struct ReadAhead {
 
 impl ReadAhead {
     pub(crate) fn new(tcp: TcpStream) -> Self {
-        Self {
-            tcp,
-            buffer: BytesMut::new(),
-            stride: 0,
-        }
+        Self { tcp, buffer: BytesMut::new(), stride: 0 }
     }
 
     pub(crate) fn tcp(&self) -> &TcpStream {
@@ -63,11 +59,7 @@ impl ReadAhead {
 }
 
 impl AsyncRead for ReadAhead {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.buffer.is_empty() {
             if self.stride == 0 {
                 return self.poll_direct(cx, out);
@@ -82,11 +74,7 @@ impl AsyncRead for ReadAhead {
 }
 
 impl AsyncWrite for ReadAhead {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tcp).poll_write(cx, data)
     }
 

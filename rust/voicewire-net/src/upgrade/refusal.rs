@@ -37,11 +37,7 @@ pub(crate) async fn read(
     let mut body = Vec::new();
     let patience = deadline.min(Instant::now() + BODY_PATIENCE);
     // Late or broken, what came is told.
-    let _ = timeout_at(
-        patience,
-        read_body(stream, Framing::of(head), wire, &mut body),
-    )
-    .await;
+    let _ = timeout_at(patience, read_body(stream, Framing::of(head), wire, &mut body)).await;
     ConnectError {
         status: Some(head.status),
         body: Some(String::from_utf8_lossy(&body).into_owned()),
@@ -50,12 +46,7 @@ pub(crate) async fn read(
     }
 }
 
-async fn read_body(
-    stream: &mut Stream,
-    mut framing: Framing,
-    mut wire: Vec<u8>,
-    body: &mut Vec<u8>,
-) {
+async fn read_body(stream: &mut Stream, mut framing: Framing, mut wire: Vec<u8>, body: &mut Vec<u8>) {
     while !framing.absorb(&mut wire, body) {
         wire.reserve(READ);
         match stream.read_buf(&mut wire).await {
@@ -73,10 +64,7 @@ impl Framing {
         if head.lists("Transfer-Encoding", "chunked") {
             return Self::Chunked(0);
         }
-        let length = head
-            .values("Content-Length")
-            .next()
-            .and_then(|value| value.parse().ok());
+        let length = head.values("Content-Length").next().and_then(|value| value.parse().ok());
         length.map_or(Self::UntilClose, Self::Length)
     }
 
@@ -108,10 +96,7 @@ fn take(wire: &mut Vec<u8>, left: &mut usize, body: &mut Vec<u8>) {
 fn take_chunks(wire: &mut Vec<u8>, left: &mut usize, body: &mut Vec<u8>) -> bool {
     loop {
         take(wire, left, body);
-        let line = wire
-            .iter()
-            .position(|byte| !b"\r\n".contains(byte))
-            .unwrap_or(wire.len());
+        let line = wire.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(wire.len());
         if *left > 0 || line == wire.len() {
             return false;
         }
@@ -130,15 +115,8 @@ fn message(target: &Target, head: &Head) -> String {
     let status = format!("HTTP {} {}", head.status, head.reason);
     let status = status.trim_end();
     let peer = target.peer();
-    match head
-        .values("Location")
-        .next()
-        .filter(|_| (300..400).contains(&head.status))
-    {
-        Some(to) => format!(
-            "redirect not followed: {status} from {peer} to {}",
-            place(target, to)
-        ),
+    match head.values("Location").next().filter(|_| (300..400).contains(&head.status)) {
+        Some(to) => format!("redirect not followed: {status} from {peer} to {}", place(target, to)),
         None => format!("upgrade refused: {status} from {peer}"),
     }
 }
@@ -148,10 +126,7 @@ fn place(target: &Target, location: &str) -> String {
     let scheme = if target.tls { "https" } else { "http" };
     let base = Url::parse(&format!("{scheme}://{}/", target.host_header));
     let url = base.and_then(|base| base.join(location));
-    match url
-        .as_ref()
-        .map(|url| (url.scheme(), url.host_str(), url.port()))
-    {
+    match url.as_ref().map(|url| (url.scheme(), url.host_str(), url.port())) {
         Ok((scheme, Some(host), Some(port))) => format!("{scheme}://{host}:{port}"),
         Ok((scheme, Some(host), None)) => format!("{scheme}://{host}"),
         _ => "an unreadable address".to_owned(),
@@ -160,11 +135,7 @@ fn place(target: &Target, location: &str) -> String {
 
 /// Seconds to wait: `retry-after-ms` (OpenAI, Azure), else `Retry-After` (RFC 9110, 10.2.3).
 fn retry_after(head: &Head, now: SystemTime) -> Option<f64> {
-    let number = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|n: &f64| n.is_finite() && *n >= 0.0)
-    };
+    let number = |text: &str| text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
     if let Some(ms) = head.values("retry-after-ms").find_map(number) {
         return Some(ms / 1000.0);
     }

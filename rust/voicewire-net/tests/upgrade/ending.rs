@@ -25,10 +25,7 @@ async fn message_of_exactly_the_cap_passes() {
 
 #[tokio::test]
 async fn message_over_the_cap_is_answered_with_1009() {
-    assert_eq!(
-        close_code_for([&[0x82, 125][..], &[7; 125]].concat(), 124).await,
-        1009
-    );
+    assert_eq!(close_code_for([&[0x82, 125][..], &[7; 125]].concat(), 124).await, 1009);
 }
 
 #[tokio::test]
@@ -40,18 +37,12 @@ async fn fragments_over_the_cap_are_answered_with_1009() {
 
 #[tokio::test]
 async fn broken_utf8_is_answered_with_1007() {
-    assert_eq!(
-        close_code_for(b"\x81\x02\xc3\x28".to_vec(), 1024).await,
-        1007
-    );
+    assert_eq!(close_code_for(b"\x81\x02\xc3\x28".to_vec(), 1024).await, 1007);
 }
 
 #[tokio::test]
 async fn broken_utf8_in_a_close_reason_is_answered_with_1007() {
-    assert_eq!(
-        close_code_for(b"\x88\x04\x03\xe8\xc3\x28".to_vec(), 1024).await,
-        1007
-    );
+    assert_eq!(close_code_for(b"\x88\x04\x03\xe8\xc3\x28".to_vec(), 1024).await, 1007);
 }
 
 #[tokio::test]
@@ -62,25 +53,14 @@ async fn broken_frames_are_answered_with_1002() {
     let fragmented_ping = b"\x09\x00".to_vec();
     let lone_continuation = b"\x80\x00".to_vec();
     let one_byte_close = b"\x88\x01\x03".to_vec();
-    for bytes in [
-        reserved_opcode,
-        reserved_bit,
-        masked,
-        fragmented_ping,
-        lone_continuation,
-        one_byte_close,
-    ] {
+    for bytes in [reserved_opcode, reserved_bit, masked, fragmented_ping, lone_continuation, one_byte_close] {
         assert_eq!(close_code_for(bytes.clone(), 1024).await, 1002, "{bytes:?}");
     }
 }
 
 #[tokio::test]
 async fn close_frame_arrives_though_much_is_unread() {
-    let flood = [
-        &[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..],
-        &vec![7; 1 << 20],
-    ]
-    .concat();
+    let flood = [&[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &vec![7; 1 << 20]].concat();
 
     assert_eq!(close_code_for(flood, 1024).await, 1009);
 }
@@ -105,11 +85,7 @@ async fn peer_that_takes_no_close_frame_costs_a_second_at_most() {
     let code = close_after_error(&mut opened.websocket, &error).await;
 
     assert_eq!(code, 1002);
-    assert!(
-        began.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -150,10 +126,7 @@ async fn connect_then_send(bytes: Vec<u8>, cap: usize) -> (Opened, JoinHandle<Ve
         received
     })
     .await;
-    let target = Target {
-        max_message_bytes: cap,
-        ..target(port)
-    };
+    let target = Target { max_message_bytes: cap, ..target(port) };
     (connect(&target).await.unwrap(), peer)
 }
 
@@ -181,7 +154,5 @@ async fn connect_then_hold(bytes: Vec<u8>) -> (Opened, JoinHandle<()>) {
 
 async fn send(tcp: &mut TcpStream, request: &str, bytes: &[u8]) {
     let agreement = agreement(request, "");
-    tcp.write_all(&[agreement.as_bytes(), bytes].concat())
-        .await
-        .unwrap();
+    tcp.write_all(&[agreement.as_bytes(), bytes].concat()).await.unwrap();
 }

@@ -20,9 +20,7 @@ use peer::{agreement, connect, connect_to_agreement, key, next_text, peer, refus
 #[tokio::test]
 async fn request_says_what_the_target_says() {
     let (port, peer) = peer(|mut tcp, request| async move {
-        tcp.write_all(agreement(&request, "").as_bytes())
-            .await
-            .unwrap();
+        tcp.write_all(agreement(&request, "").as_bytes()).await.unwrap();
         request
     })
     .await;
@@ -33,10 +31,7 @@ async fn request_says_what_the_target_says() {
     connect(&target).await.unwrap();
 
     let request = peer.await.unwrap();
-    assert!(
-        request.starts_with("GET /v1/realtime?model=m HTTP/1.1\r\n"),
-        "{request}"
-    );
+    assert!(request.starts_with("GET /v1/realtime?model=m HTTP/1.1\r\n"), "{request}");
     for line in [
         "Host: localhost:1234",
         "Upgrade: websocket",
@@ -45,10 +40,7 @@ async fn request_says_what_the_target_says() {
         "Sec-WebSocket-Protocol: realtime, other",
         "Authorization: Bearer k",
     ] {
-        assert!(
-            request.contains(&format!("\r\n{line}\r\n")),
-            "{line} in {request}"
-        );
+        assert!(request.contains(&format!("\r\n{line}\r\n")), "{line} in {request}");
     }
     assert_eq!(key(&request).len(), 24);
     assert!(!request.contains("Extensions"));
@@ -69,13 +61,9 @@ async fn connection_may_list_keep_alive_beside_upgrade() {
 
 #[tokio::test]
 async fn connection_tokens_may_stand_in_several_headers() {
-    let opened = connect_to_agreement("Connection: keep-alive\r\nX-Trace: 7\r\n")
-        .await
-        .unwrap();
+    let opened = connect_to_agreement("Connection: keep-alive\r\nX-Trace: 7\r\n").await.unwrap();
 
-    assert!(opened
-        .headers
-        .contains(&("X-Trace".to_owned(), "7".to_owned())));
+    assert!(opened.headers.contains(&("X-Trace".to_owned(), "7".to_owned())));
     assert_eq!(opened.subprotocol, None);
 }
 
@@ -83,11 +71,7 @@ async fn connection_tokens_may_stand_in_several_headers() {
 async fn answer_may_come_byte_by_byte() {
     let (port, _peer) = peer(|mut tcp, request| async move {
         tcp.set_nodelay(true).unwrap();
-        for byte in agreement(&request, "")
-            .as_bytes()
-            .iter()
-            .chain(b"\x81\x02hi")
-        {
+        for byte in agreement(&request, "").as_bytes().iter().chain(b"\x81\x02hi") {
             tcp.write_all(&[*byte]).await.unwrap();
             tokio::task::yield_now().await;
         }
@@ -103,11 +87,7 @@ async fn answer_may_come_byte_by_byte() {
 #[tokio::test]
 async fn frames_in_the_segment_of_the_answer_are_delivered() {
     let (port, _peer) = peer(|mut tcp, request| async move {
-        let bytes = [
-            agreement(&request, "").as_bytes(),
-            b"\x81\x05first\x81\x06second",
-        ]
-        .concat();
+        let bytes = [agreement(&request, "").as_bytes(), b"\x81\x05first\x81\x06second"].concat();
         tcp.write_all(&bytes).await.unwrap();
         tcp
     })
@@ -159,26 +139,19 @@ async fn missing_upgrade_is_refused() {
     let error = refusal("HTTP/1.1 101 OK\r\nConnection: Upgrade\r\n\r\n").await;
 
     assert_eq!(error.kind, ConnectErrorKind::Http);
-    assert!(
-        error.message.contains("Upgrade does not name websocket"),
-        "{error}"
-    );
+    assert!(error.message.contains("Upgrade does not name websocket"), "{error}");
 }
 
 #[tokio::test]
 async fn subprotocol_on_offer_is_reported() {
-    let opened = connect_to_agreement("Sec-WebSocket-Protocol: realtime\r\n")
-        .await
-        .unwrap();
+    let opened = connect_to_agreement("Sec-WebSocket-Protocol: realtime\r\n").await.unwrap();
 
     assert_eq!(opened.subprotocol.as_deref(), Some("realtime"));
 }
 
 #[tokio::test]
 async fn subprotocol_not_on_offer_is_refused() {
-    let error = connect_to_agreement("Sec-WebSocket-Protocol: graphql\r\n")
-        .await
-        .unwrap_err();
+    let error = connect_to_agreement("Sec-WebSocket-Protocol: graphql\r\n").await.unwrap_err();
 
     assert!(error.message.contains("not offered"), "{error}");
 }
@@ -195,11 +168,7 @@ async fn two_subprotocols_are_refused() {
 async fn head_over_64_kib_is_refused() {
     let (port, _peer) = peer(|mut tcp, _| async move {
         tcp.write_all(b"HTTP/1.1 101 OK\r\n").await.unwrap();
-        while tcp
-            .write_all(&[b"X-Filler: ", &[b'x'; 1000][..], b"\r\n"].concat())
-            .await
-            .is_ok()
-        {}
+        while tcp.write_all(&[b"X-Filler: ", &[b'x'; 1000][..], b"\r\n"].concat()).await.is_ok() {}
     })
     .await;
 
@@ -229,10 +198,7 @@ async fn peer_that_hangs_up_in_the_head_is_a_reset() {
     let error = refusal("HTTP/1.1 101 Switch").await;
 
     assert_eq!(error.kind, ConnectErrorKind::Reset);
-    assert!(
-        error.message.contains("in the middle of the answer's head"),
-        "{error}"
-    );
+    assert!(error.message.contains("in the middle of the answer's head"), "{error}");
 }
 
 #[tokio::test]
@@ -264,35 +230,22 @@ async fn closed_port_is_refused() {
 
 #[tokio::test]
 async fn unknown_host_is_a_dns_error() {
-    let target = Target {
-        host: "does-not-exist.invalid".into(),
-        ..target(80)
-    };
+    let target = Target { host: "does-not-exist.invalid".into(), ..target(80) };
 
     let error = connect(&target).await.unwrap_err();
 
     assert_eq!(error.kind, ConnectErrorKind::Dns);
-    assert!(
-        error
-            .message
-            .starts_with("host not found: does-not-exist.invalid"),
-        "{error}"
-    );
+    assert!(error.message.starts_with("host not found: does-not-exist.invalid"), "{error}");
 }
 
 #[tokio::test]
 async fn every_address_of_a_host_is_tried() {
     let (port, _peer) = peer(|mut tcp, request| async move {
-        tcp.write_all(agreement(&request, "").as_bytes())
-            .await
-            .unwrap();
+        tcp.write_all(agreement(&request, "").as_bytes()).await.unwrap();
     })
     .await;
     // Where ::1 comes first, the peer, which listens on 127.0.0.1 alone, refuses it.
-    let target = Target {
-        host: "localhost".into(),
-        ..target(port)
-    };
+    let target = Target { host: "localhost".into(), ..target(port) };
 
     connect(&target).await.unwrap();
 }
@@ -301,10 +254,7 @@ async fn every_address_of_a_host_is_tried() {
 async fn nothing_is_sent_that_breaks_out_of_its_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = target(listener.local_addr().unwrap().port());
-    let header = |name: &str, value: &str| Target {
-        headers: vec![(name.into(), value.into())],
-        ..base.clone()
-    };
+    let header = |name: &str, value: &str| Target { headers: vec![(name.into(), value.into())], ..base.clone() };
     for target in [
         header("X-A", "secret\r\nX-B: 1"),
         header("X-A", "secret\n"),
@@ -312,24 +262,12 @@ async fn nothing_is_sent_that_breaks_out_of_its_line() {
         header("X-A\r\n", "1"),
         header("Host", "elsewhere"),
         header("sec-websocket-key", "mine"),
-        Target {
-            path_and_query: "/ HTTP/1.1\r\nX: 1".into(),
-            ..base.clone()
-        },
-        Target {
-            host_header: "a\r\nb".into(),
-            ..base.clone()
-        },
-        Target {
-            subprotocols: vec!["a, b".into()],
-            ..base.clone()
-        },
+        Target { path_and_query: "/ HTTP/1.1\r\nX: 1".into(), ..base.clone() },
+        Target { host_header: "a\r\nb".into(), ..base.clone() },
+        Target { subprotocols: vec!["a, b".into()], ..base.clone() },
     ] {
         let error = connect(&target).await.unwrap_err();
-        assert!(
-            error.message.starts_with("request not allowed: "),
-            "{error}"
-        );
+        assert!(error.message.starts_with("request not allowed: "), "{error}");
         assert!(!error.message.contains("secret"), "{error}");
     }
     assert!(timeout(Duration::ZERO, listener.accept()).await.is_err());
@@ -341,17 +279,11 @@ fn debug_text_of_a_target_has_no_secrets() {
         path_and_query: "/v1?key=secret".into(),
         headers: vec![("Authorization".into(), "Bearer secret".into())],
         subprotocols: vec!["openai-insecure-api-key.secret".into()],
-        tls_options: TlsOptions {
-            ca: Some("secret".into()),
-            client_cert: Some(("secret".into(), "secret".into())),
-        },
+        tls_options: TlsOptions { ca: Some("secret".into()), client_cert: Some(("secret".into(), "secret".into())) },
         ..target(443)
     };
 
     let text = format!("{target:?}");
 
-    assert!(
-        text.contains("Authorization") && !text.contains("secret"),
-        "{text}"
-    );
+    assert!(text.contains("Authorization") && !text.contains("secret"), "{text}");
 }

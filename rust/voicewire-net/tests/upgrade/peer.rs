@@ -17,17 +17,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn connect_to_agreement(extra: &'static str) -> Result<Opened, ConnectError> {
     let (port, _peer) = peer(move |mut tcp, request| async move {
-        tcp.write_all(agreement(&request, extra).as_bytes())
-            .await
-            .unwrap();
+        tcp.write_all(agreement(&request, extra).as_bytes()).await.unwrap();
     })
     .await;
     let subprotocols = vec!["realtime".into(), "other".into()];
-    connect(&Target {
-        subprotocols,
-        ..target(port)
-    })
-    .await
+    connect(&Target { subprotocols, ..target(port) }).await
 }
 
 /// The error that `answer`, followed by the end of the stream, gives.
@@ -77,9 +71,7 @@ pub(crate) fn agreement(request: &str, extra: &str) -> String {
 }
 
 pub(crate) fn key(request: &str) -> String {
-    let line = request
-        .lines()
-        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let line = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     line.unwrap().to_owned()
 }
 

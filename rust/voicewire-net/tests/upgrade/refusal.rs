@@ -11,18 +11,12 @@ use crate::peer::{connect, peer, refusal, target, PATIENCE};
 
 #[tokio::test]
 async fn refusal_tells_status_and_body() {
-    let error =
-        refusal("HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\n{\"bad\":1}trailing").await;
+    let error = refusal("HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\n{\"bad\":1}trailing").await;
 
-    assert_eq!(
-        (error.kind, error.status),
-        (ConnectErrorKind::Http, Some(401))
-    );
+    assert_eq!((error.kind, error.status), (ConnectErrorKind::Http, Some(401)));
     assert_eq!(error.body.as_deref(), Some("{\"bad\":1}"));
     assert_eq!(error.retry_after, None);
-    assert!(error
-        .message
-        .starts_with("upgrade refused: HTTP 401 Unauthorized from 127.0.0.1:"));
+    assert!(error.message.starts_with("upgrade refused: HTTP 401 Unauthorized from 127.0.0.1:"));
 }
 
 #[tokio::test]
@@ -86,11 +80,7 @@ async fn body_without_length_ends_with_the_connection() {
 
 #[tokio::test]
 async fn body_that_never_ends_is_cut_at_64_kib() {
-    for framing in [
-        "",
-        "Content-Length: 99999999\r\n",
-        "Transfer-Encoding: chunked\r\n",
-    ] {
+    for framing in ["", "Content-Length: 99999999\r\n", "Transfer-Encoding: chunked\r\n"] {
         let (port, peer) = peer(move |mut tcp, _| async move {
             let head = format!("HTTP/1.1 500 Oops\r\n{framing}\r\n5F5E0FF\r\n");
             tcp.write_all(head.as_bytes()).await.unwrap();
@@ -117,22 +107,13 @@ async fn body_that_stalls_counts_as_far_as_it_came() {
     let error = open(&target(port), Instant::now() + Duration::from_millis(100)).await;
 
     let error = error.unwrap_err();
-    assert_eq!(
-        (error.status, error.body.as_deref()),
-        (Some(403), Some("no entry"))
-    );
+    assert_eq!((error.status, error.body.as_deref()), (Some(403), Some("no entry")));
 }
 
 #[tokio::test]
 async fn redirect_is_not_followed_and_names_the_host_alone() {
-    let error = refusal(
-        "HTTP/1.1 302 Found\r\nLocation: https://u:secret@else.example:444/p?key=secret\r\n\r\n",
-    )
-    .await;
+    let error = refusal("HTTP/1.1 302 Found\r\nLocation: https://u:secret@else.example:444/p?key=secret\r\n\r\n").await;
 
     assert_eq!(error.status, Some(302));
-    assert!(
-        error.message.ends_with("to https://else.example:444"),
-        "{error}"
-    );
+    assert!(error.message.ends_with("to https://else.example:444"), "{error}");
 }

@@ -114,11 +114,8 @@ impl OpenAi {
             _ => Text::from(self.turns.call_name(call_id)),
         };
         let is_object = serde_json::from_str::<Value>(arguments).is_ok_and(|value| value.is_object());
-        let body = Body::ToolCall {
-            call_id: reader.fields.call_id.text(),
-            name,
-            arguments: reader.fields.arguments.text(),
-        };
+        let body =
+            Body::ToolCall { call_id: reader.fields.call_id.text(), name, arguments: reader.fields.arguments.text() };
         self.emit(reader, body);
         if !is_object {
             let problem = "tool arguments are no JSON object".to_owned();

@@ -102,10 +102,7 @@ impl PendingCommands {
 
     /// Takes out everything.
     pub(super) fn fail_all(&mut self, error: &Error) -> Vec<Settled> {
-        std::mem::take(&mut self.open)
-            .into_iter()
-            .map(|pending| failed(pending.id.receipt, error.clone()))
-            .collect()
+        std::mem::take(&mut self.open).into_iter().map(|pending| failed(pending.id.receipt, error.clone())).collect()
     }
 }
 

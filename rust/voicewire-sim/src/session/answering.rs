@@ -18,11 +18,7 @@ use crate::sound::Format;
 const METADATA_LIMIT: usize = 16;
 
 impl Session {
-    pub(super) fn create_response(
-        &mut self,
-        wanted: &Value,
-        now: Instant,
-    ) -> Result<(), ErrorBody> {
+    pub(super) fn create_response(&mut self, wanted: &Value, now: Instant) -> Result<(), ErrorBody> {
         self.check_response(wanted)?;
         let items = self.read_input(&wanted["input"])?;
         self.response_count += 1;
@@ -32,14 +28,8 @@ impl Session {
         let (delay, halved) = (content.delay, content.halved);
         let kinds = std::mem::take(&mut content.kinds);
         let mut response = self.begin(wanted, &output, content);
-        self.outbox.push(
-            "response.created",
-            json!({ "response": response.created() }),
-        );
-        response.outputs = kinds
-            .into_iter()
-            .map(|kind| Output::new(&mut self.outbox.ids, kind))
-            .collect();
+        self.outbox.push("response.created", json!({ "response": response.created() }));
+        response.outputs = kinds.into_iter().map(|kind| Output::new(&mut self.outbox.ids, kind)).collect();
         let mut score = response.score(self.manner.delta_ms);
         if halved {
             halve(&mut score);
@@ -82,28 +72,18 @@ impl Session {
             return Err(ErrorBody::invalid("invalid_value", message).about("type"));
         }
         check_modalities("response.output_modalities", &wanted["output_modalities"])?;
-        if wanted["metadata"]
-            .as_object()
-            .is_some_and(|pairs| pairs.len() > METADATA_LIMIT)
-        {
-            let message =
-                format!("Invalid 'response.metadata': expected at most {METADATA_LIMIT} pairs.");
+        if wanted["metadata"].as_object().is_some_and(|pairs| pairs.len() > METADATA_LIMIT) {
+            let message = format!("Invalid 'response.metadata': expected at most {METADATA_LIMIT} pairs.");
             return Err(ErrorBody::invalid("invalid_value", &message).about("response.metadata"));
         }
-        let active = self
-            .responses
-            .iter()
-            .find(|response| response.in_conversation);
+        let active = self.responses.iter().find(|response| response.in_conversation);
         match active {
             Some(active) if wanted["conversation"] != "none" => {
                 let message = format!(
                     "Conversation already has an active response in progress: {}. Wait until the response is finished before creating a new one.",
                     active.id
                 );
-                Err(ErrorBody::invalid(
-                    "conversation_already_has_active_response",
-                    &message,
-                ))
+                Err(ErrorBody::invalid("conversation_already_has_active_response", &message))
             }
             _ => Ok(()),
         }
@@ -115,14 +95,10 @@ impl Session {
             return Ok(None);
         };
         let format = self.settings.input_format();
-        let items = list.iter().enumerate().map(|(index, item)| {
-            read_item(
-                item,
-                &format!("response.input[{index}]"),
-                format,
-                &mut self.outbox.ids,
-            )
-        });
+        let items = list
+            .iter()
+            .enumerate()
+            .map(|(index, item)| read_item(item, &format!("response.input[{index}]"), format, &mut self.outbox.ids));
         items.collect::<Result<_, _>>().map(Some)
     }
 

@@ -18,10 +18,8 @@ const RATE_LIMIT: Ending = Ending::Failed {
     code: "rate_limit_exceeded",
     message: "Rate limit reached for the simulator. Please try again in 1s.",
 };
-const SCRIPTED_FAILURE: Ending = Ending::Failed {
-    code: "server_error",
-    message: "The script lets this response fail.",
-};
+const SCRIPTED_FAILURE: Ending =
+    Ending::Failed { code: "server_error", message: "The script lets this response fail." };
 
 /// What a response will hold.
 #[derive(Debug)]
@@ -36,17 +34,9 @@ pub(super) struct Content {
 
 impl Session {
     /// Compose what a response with these wishes says; `items` replace the conversation as context.
-    pub(super) fn compose(
-        &mut self,
-        wanted: &Value,
-        items: Option<&[Item]>,
-        output: &Value,
-    ) -> Content {
+    pub(super) fn compose(&mut self, wanted: &Value, items: Option<&[Item]>, output: &Value) -> Content {
         let prompt = self.prompt(wanted, items);
-        let mut input = Tokens {
-            text: text_tokens(prompt.instructions),
-            audio: 0,
-        };
+        let mut input = Tokens { text: text_tokens(prompt.instructions), audio: 0 };
         for item in &prompt.items {
             input += Tokens::of_item(item);
         }
@@ -62,11 +52,7 @@ impl Session {
         let limit = character_limit(self.wish(wanted, "max_output_tokens"), spoken);
         for part in reply.parts {
             let kind = match part {
-                Part::Call { name, arguments } => Kind::Call {
-                    name,
-                    call_id: String::new(),
-                    arguments,
-                },
+                Part::Call { name, arguments } => Kind::Call { name, call_id: String::new(), arguments },
                 Part::Message { mut words, sound } => {
                     if words.chars().count() > limit {
                         words = words.chars().take(limit).collect();
@@ -90,9 +76,7 @@ impl Session {
 
     fn prompt<'a>(&'a self, wanted: &'a Value, items: Option<&'a [Item]>) -> Prompt<'a> {
         let own = wanted["instructions"].as_str();
-        let session = self.settings.json()["instructions"]
-            .as_str()
-            .filter(|_| self.instructed);
+        let session = self.settings.json()["instructions"].as_str().filter(|_| self.instructed);
         Prompt {
             items: items.unwrap_or(self.conversation.items()).iter().collect(),
             instructions: own.or(session).unwrap_or_default(),
@@ -103,18 +87,9 @@ impl Session {
     }
 
     /// Samples of a sound at the rate of the response's format.
-    fn perform(
-        &self,
-        sound: &Sound,
-        words: &str,
-        output: &Value,
-        prompt: &Prompt<'_>,
-    ) -> Arc<[i16]> {
+    fn perform(&self, sound: &Sound, words: &str, output: &Value, prompt: &Prompt<'_>) -> Arc<[i16]> {
         let format = Format::from_json(&output["format"]);
-        let voice = output["voice"]
-            .as_str()
-            .or_else(|| output["voice"]["id"].as_str())
-            .unwrap_or("alloy");
+        let voice = output["voice"].as_str().or_else(|| output["voice"]["id"].as_str()).unwrap_or("alloy");
         let speed = output["speed"].as_f64().unwrap_or(1.0);
         let (samples, rate): (Arc<[i16]>, u32) = match sound {
             Sound::Speech => (self.studio.speak(words, voice, speed), VOICE_RATE),
@@ -144,7 +119,5 @@ fn ending(status: Status) -> Ending {
 /// Characters that fit into a token limit: four a token of text, and each 1/14 s of audio at 50 ms a token.
 fn character_limit(tokens: &Value, spoken: bool) -> usize {
     let per_character = 0.25 + if spoken { 20.0 / 14.0 } else { 0.0 };
-    tokens
-        .as_f64()
-        .map_or(usize::MAX, |limit| (limit / per_character) as usize)
+    tokens.as_f64().map_or(usize::MAX, |limit| (limit / per_character) as usize)
 }

@@ -15,8 +15,7 @@ impl Session {
         if let Some(ms) = self.idle_timeout_ms() {
             self.waits += 1;
             let due = now + played + Duration::from_millis(ms);
-            self.timeline
-                .push(due, Duration::ZERO, Cue::Idle { wait: self.waits });
+            self.timeline.push(due, Duration::ZERO, Cue::Idle { wait: self.waits });
         }
     }
 
@@ -37,8 +36,7 @@ impl Session {
             "audio_end_ms": self.input.end_ms(),
             "item_id": item_id,
         });
-        self.outbox
-            .push("input_audio_buffer.timeout_triggered", times);
+        self.outbox.push("input_audio_buffer.timeout_triggered", times);
         let note = json!({
             "id": self.outbox.ids.make("item"),
             "type": "message",

@@ -12,9 +12,7 @@ use crate::outbox::Outbox;
 use crate::SimulatorConfig;
 
 fn events(session: &mut Session) -> Vec<Value> {
-    std::iter::from_fn(|| session.poll_transmit())
-        .map(|text| serde_json::from_str(&text).unwrap())
-        .collect()
+    std::iter::from_fn(|| session.poll_transmit()).map(|text| serde_json::from_str(&text).unwrap()).collect()
 }
 
 fn run(session: &mut Session, now: Instant) -> Vec<Value> {
@@ -26,30 +24,14 @@ fn run(session: &mut Session, now: Instant) -> Vec<Value> {
 
 #[test]
 fn silence_after_the_playback_makes_a_turn() {
-    let shared = Shared::new(SimulatorConfig {
-        pace: 0.0,
-        ..SimulatorConfig::default()
-    });
-    let admission = Admission {
-        model: "m".to_owned(),
-        transcription: false,
-    };
+    let shared = Shared::new(SimulatorConfig { pace: 0.0, ..SimulatorConfig::default() });
+    let admission = Admission { model: "m".to_owned(), transcription: false };
     let outbox = Outbox::new(Ids::new(0, 0));
-    let mut session = Session::open(
-        Origin {
-            admission,
-            unix_seconds: 0,
-        },
-        outbox,
-        &shared,
-    );
+    let mut session = Session::open(Origin { admission, unix_seconds: 0 }, outbox, &shared);
     let start = Instant::now();
     let detection = json!({"type": "server_vad", "idle_timeout_ms": 5000});
     let update = json!({"type": "realtime", "audio": {"input": {"turn_detection": detection}}});
-    session.receive(
-        &json!({"type": "session.update", "session": update}).to_string(),
-        start,
-    );
+    session.receive(&json!({"type": "session.update", "session": update}).to_string(), start);
     session.receive(r#"{"type":"response.create"}"#, start);
     let answered = run(&mut session, start);
     assert_eq!(answered.last().unwrap()["type"], "rate_limits.updated");
@@ -59,10 +41,7 @@ fn silence_after_the_playback_makes_a_turn() {
     let late = run(&mut session, start + Duration::from_millis(7_100));
 
     assert!(early.is_empty(), "{early:?}");
-    let types: Vec<_> = late
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
+    let types: Vec<_> = late.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let expected = [
         "input_audio_buffer.timeout_triggered",
         "conversation.item.added",

@@ -12,25 +12,12 @@ use crate::schema;
 use crate::sound::Format;
 
 impl Session {
-    pub(super) fn create_item(
-        &mut self,
-        item: &Value,
-        previous: &Value,
-        now: Instant,
-    ) -> Result<(), ErrorBody> {
-        let item = read_item(
-            item,
-            "item",
-            self.settings.input_format(),
-            &mut self.outbox.ids,
-        )?;
+    pub(super) fn create_item(&mut self, item: &Value, previous: &Value, now: Instant) -> Result<(), ErrorBody> {
+        let item = read_item(item, "item", self.settings.input_format(), &mut self.outbox.ids)?;
         let id = item.id().to_owned();
         if self.conversation.find(&id).is_some() {
-            let message =
-                format!("Error creating item: an item with item_id '{id}' already exists.");
-            return Err(
-                ErrorBody::invalid("item_create_duplicate_item_id", &message).about("item.id"),
-            );
+            let message = format!("Error creating item: an item with item_id '{id}' already exists.");
+            return Err(ErrorBody::invalid("item_create_duplicate_item_id", &message).about("item.id"));
         }
         self.check_call_id(&item)?;
         let previous = match previous.as_str() {
@@ -38,19 +25,11 @@ impl Session {
             None => self.conversation.last_id().unwrap_or("root").to_owned(),
         };
         let untold = item.audio.is_some() && item.words.is_none() && item.is_user_message();
-        let seconds = item
-            .audio
-            .as_ref()
-            .map_or(0.0, |audio| audio.len_ms() as f64 / 1000.0);
+        let seconds = item.audio.as_ref().map_or(0.0, |audio| audio.len_ms() as f64 / 1000.0);
         let value = item.value.clone();
         if self.conversation.insert(&previous, item).is_none() {
-            let message = format!(
-                "Error creating item: the previous item with item_id '{previous}' does not exist."
-            );
-            return Err(
-                ErrorBody::invalid("item_create_invalid_previous_item_id", &message)
-                    .about("previous_item_id"),
-            );
+            let message = format!("Error creating item: the previous item with item_id '{previous}' does not exist.");
+            return Err(ErrorBody::invalid("item_create_invalid_previous_item_id", &message).about("previous_item_id"));
         }
         self.stop_waiting();
         self.announce_item(&id, value);
@@ -73,8 +52,7 @@ impl Session {
             return Err(unknown_item("retrieve", "retrieving", id));
         };
         let value = item.with_audio(self.settings.input_format());
-        self.outbox
-            .push("conversation.item.retrieved", json!({ "item": value }));
+        self.outbox.push("conversation.item.retrieved", json!({ "item": value }));
         Ok(())
     }
 
@@ -83,8 +61,7 @@ impl Session {
         if self.conversation.remove(id).is_none() {
             return Err(unknown_item("delete", "deleting", id));
         }
-        self.outbox
-            .push("conversation.item.deleted", json!({ "item_id": id }));
+        self.outbox.push("conversation.item.deleted", json!({ "item_id": id }));
         Ok(())
     }
 
@@ -100,16 +77,12 @@ impl Session {
             return Err(ErrorBody::invalid("invalid_value", message).about("item_id"));
         }
         let Some(audio) = item.audio.as_mut().filter(|_| event["content_index"] == 0) else {
-            let message = format!(
-                "Item '{id}' has no audio content at index {}.",
-                event["content_index"]
-            );
+            let message = format!("Item '{id}' has no audio content at index {}.", event["content_index"]);
             return Err(ErrorBody::invalid("invalid_value", &message).about("content_index"));
         };
         let length_ms = audio.len_ms();
         if end_ms > length_ms {
-            let message =
-                format!("Audio content of {length_ms}ms is already shorter than {end_ms}ms");
+            let message = format!("Audio content of {length_ms}ms is already shorter than {end_ms}ms");
             return Err(ErrorBody::invalid("invalid_value", &message).about("audio_end_ms"));
         }
         audio.truncate_ms(end_ms);
@@ -137,34 +110,17 @@ impl Session {
 }
 
 /// An item of a client, its shape checked already, with its keys in the service's order.
-pub(super) fn read_item(
-    value: &Value,
-    path: &str,
-    format: Format,
-    ids: &mut Ids,
-) -> Result<Item, ErrorBody> {
-    let kind = value["type"]
-        .as_str()
-        .ok_or_else(|| schema::missing(&format!("{path}.type")))?;
+pub(super) fn read_item(value: &Value, path: &str, format: Format, ids: &mut Ids) -> Result<Item, ErrorBody> {
+    let kind = value["type"].as_str().ok_or_else(|| schema::missing(&format!("{path}.type")))?;
     let mut ordered = Map::new();
-    let id = value["id"]
-        .as_str()
-        .map_or_else(|| ids.make("item"), str::to_owned);
+    let id = value["id"].as_str().map_or_else(|| ids.make("item"), str::to_owned);
     ordered.insert("id".to_owned(), id.into());
     ordered.insert("type".to_owned(), kind.into());
     if matches!(kind, "message" | "function_call") {
-        ordered.insert(
-            "status".to_owned(),
-            value
-                .get("status")
-                .cloned()
-                .unwrap_or_else(|| "completed".into()),
-        );
+        ordered.insert("status".to_owned(), value.get("status").cloned().unwrap_or_else(|| "completed".into()));
     }
     if kind == "function_call" {
-        let call_id = value["call_id"]
-            .as_str()
-            .map_or_else(|| ids.call(), str::to_owned);
+        let call_id = value["call_id"].as_str().map_or_else(|| ids.call(), str::to_owned);
         ordered.insert("name".to_owned(), value["name"].clone());
         ordered.insert("call_id".to_owned(), call_id.into());
     }
@@ -195,20 +151,14 @@ fn read_content(item: &mut Item, path: &str, format: Format) -> Result<(), Error
         let field = format!("{path}.content[{index}]");
         let kind = part["type"].as_str().unwrap_or_default().to_owned();
         if !allowed.contains(&kind.as_str()) {
-            return Err(schema::unknown_word(
-                &format!("{field}.type"),
-                &kind,
-                allowed.iter().copied(),
-            ));
+            return Err(schema::unknown_word(&format!("{field}.type"), &kind, allowed.iter().copied()));
         }
         if !kind.ends_with("_audio") {
             continue;
         }
         let transcript = part["transcript"].clone();
         if let Some(text) = part["audio"].as_str() {
-            let samples = format
-                .decode(text)
-                .ok_or_else(|| bad_audio(&format!("{field}.audio")))?;
+            let samples = format.decode(text).ok_or_else(|| bad_audio(&format!("{field}.audio")))?;
             item.audio = Some(Audio::new(samples.into(), format.sample_rate()));
         }
         item.words = transcript.as_str().map(str::to_owned).or(item.words.take());
@@ -218,9 +168,7 @@ fn read_content(item: &mut Item, path: &str, format: Format) -> Result<(), Error
 }
 
 pub(super) fn bad_audio(path: &str) -> ErrorBody {
-    let message = format!(
-        "Invalid '{path}'. Expected base64-encoded audio bytes in the session's input format."
-    );
+    let message = format!("Invalid '{path}'. Expected base64-encoded audio bytes in the session's input format.");
     ErrorBody::invalid("invalid_value", &message).about(path)
 }
 

@@ -23,17 +23,9 @@ const TRANSCRIPT_END: Duration = Duration::from_millis(600);
 impl Session {
     pub(super) fn append(&mut self, audio: &Value, now: Instant) -> Result<(), ErrorBody> {
         let text = audio.as_str().unwrap_or_default();
-        let samples = self
-            .settings
-            .input_format()
-            .decode(text)
-            .ok_or_else(|| bad_audio("audio"))?;
+        let samples = self.settings.input_format().decode(text).ok_or_else(|| bad_audio("audio"))?;
         self.input.append(&samples);
-        let found = self
-            .vad
-            .as_mut()
-            .map(|vad| vad.push(&samples))
-            .unwrap_or_default();
+        let found = self.vad.as_mut().map(|vad| vad.push(&samples)).unwrap_or_default();
         for activity in found {
             match activity {
                 Activity::Started { onset_ms } => self.start_speech(onset_ms, now),
@@ -52,10 +44,7 @@ impl Session {
                 "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has {:.2}ms of audio.",
                 self.input.len_ms()
             );
-            return Err(ErrorBody::invalid(
-                "input_audio_buffer_commit_empty",
-                &message,
-            ));
+            return Err(ErrorBody::invalid("input_audio_buffer_commit_empty", &message));
         }
         let item_id = match self.speech.take() {
             Some((item_id, _)) => item_id,
@@ -83,16 +72,9 @@ impl Session {
     pub(super) fn renew_vad(&mut self) {
         self.speech = None;
         self.vad = self.settings.turn_detection().map(|detection| {
-            let silence = detection["silence_duration_ms"]
-                .as_u64()
-                .unwrap_or_else(|| patience(detection));
+            let silence = detection["silence_duration_ms"].as_u64().unwrap_or_else(|| patience(detection));
             let threshold = detection["threshold"].as_f64().unwrap_or(0.5);
-            Vad::new(
-                self.input.sample_rate(),
-                threshold,
-                silence,
-                self.input.end_ms(),
-            )
+            Vad::new(self.input.sample_rate(), threshold, silence, self.input.end_ms())
         });
     }
 
@@ -110,8 +92,7 @@ impl Session {
         self.stop_waiting();
         let item_id = self.outbox.ids.make("item");
         let fields = json!({"audio_start_ms": start_ms, "item_id": item_id});
-        self.outbox
-            .push("input_audio_buffer.speech_started", fields);
+        self.outbox.push("input_audio_buffer.speech_started", fields);
         self.speech = Some((item_id, start_ms));
         if detection["interrupt_response"] != false {
             self.interrupt(now);
@@ -123,14 +104,10 @@ impl Session {
             return;
         };
         let fields = json!({"audio_end_ms": end_ms, "item_id": item_id});
-        self.outbox
-            .push("input_audio_buffer.speech_stopped", fields);
+        self.outbox.push("input_audio_buffer.speech_stopped", fields);
         let samples = self.input.take(start_ms, end_ms);
         self.commit(item_id, samples, now);
-        let creates = self
-            .settings
-            .turn_detection()
-            .is_some_and(|detection| detection["create_response"] != false);
+        let creates = self.settings.turn_detection().is_some_and(|detection| detection["create_response"] != false);
         if creates && !self.settings.is_transcription() {
             if let Err(error) = self.create_response(&Value::Null, now) {
                 self.outbox.push_error(&error, None);
@@ -166,29 +143,18 @@ impl Session {
     fn schedule_transcript(&mut self, item_id: &str, words: &str, seconds: f64, now: Instant) {
         let mut place = FIRST_TRANSCRIPT;
         for delta in reply::pieces(words) {
-            let cue = Cue::TranscriptDelta {
-                item_id: item_id.to_owned(),
-                delta: delta.to_owned(),
-            };
+            let cue = Cue::TranscriptDelta { item_id: item_id.to_owned(), delta: delta.to_owned() };
             self.timeline.push(now + self.paced(place), place, cue);
             place += TRANSCRIPT_GAP;
         }
         let end = place.max(TRANSCRIPT_END);
-        let cue = Cue::TranscriptCompleted {
-            item_id: item_id.to_owned(),
-            transcript: words.to_owned(),
-            seconds,
-        };
+        let cue = Cue::TranscriptCompleted { item_id: item_id.to_owned(), transcript: words.to_owned(), seconds };
         self.timeline.push(now + self.paced(end), end, cue);
     }
 
     pub(super) fn send_transcript_delta(&mut self, item_id: &str, delta: &str) {
         let fields = json!({"item_id": item_id, "content_index": 0});
-        self.outbox.push_delta(
-            "conversation.item.input_audio_transcription.delta",
-            fields,
-            delta,
-        );
+        self.outbox.push_delta("conversation.item.input_audio_transcription.delta", fields, delta);
     }
 
     pub(super) fn complete_transcript(&mut self, item_id: &str, transcript: &str, seconds: f64) {
@@ -201,10 +167,7 @@ impl Session {
             "transcript": transcript,
             "usage": {"type": "duration", "seconds": seconds.ceil() as u64},
         });
-        self.outbox.push(
-            "conversation.item.input_audio_transcription.completed",
-            fields,
-        );
+        self.outbox.push("conversation.item.input_audio_transcription.completed", fields);
     }
 }
 

@@ -15,11 +15,7 @@ const RATE_LIMITS: Duration = Duration::from_millis(360);
 impl Session {
     /// Do one step of a response.
     pub(super) fn play(&mut self, key: u64, step: Step, now: Instant) {
-        let Some(at) = self
-            .responses
-            .iter()
-            .position(|response| response.key == key)
-        else {
+        let Some(at) = self.responses.iter().position(|response| response.key == key) else {
             return;
         };
         match step {
@@ -33,8 +29,7 @@ impl Session {
 
     fn finish(&mut self, at: usize, now: Instant) {
         let response = self.responses.remove(at);
-        self.outbox
-            .push("response.done", json!({ "response": response.done() }));
+        self.outbox.push("response.done", json!({ "response": response.done() }));
         let due = now + self.paced(RATE_LIMITS);
         self.timeline.push(due, RATE_LIMITS, Cue::RateLimits);
         if response.in_conversation {
@@ -97,11 +92,7 @@ impl Session {
         let delta = format.encode(&samples[range.clone()]);
         output.samples = range.end;
         let item_id = &output.item_id;
-        if let Some(audio) = self
-            .conversation
-            .find_mut(item_id)
-            .and_then(|item| item.audio.as_mut())
-        {
+        if let Some(audio) = self.conversation.find_mut(item_id).and_then(|item| item.audio.as_mut()) {
             audio.set_length(range.end);
         }
         let event_id = self.outbox.ids.make("event");
@@ -126,14 +117,8 @@ impl Session {
         response.finished.push(item.clone());
         if response.in_conversation {
             // The service tells the previous item of a text answer only.
-            let previous = output
-                .previous
-                .as_ref()
-                .filter(|_| matches!(output.kind, Kind::Text { .. }));
-            self.outbox.push(
-                "conversation.item.done",
-                json!({"previous_item_id": previous, "item": item}),
-            );
+            let previous = output.previous.as_ref().filter(|_| matches!(output.kind, Kind::Text { .. }));
+            self.outbox.push("conversation.item.done", json!({"previous_item_id": previous, "item": item}));
             if let Some(stored) = self.conversation.find_mut(&output.item_id) {
                 stored.value = item.clone();
             }
@@ -148,16 +133,10 @@ impl Session {
         };
         let (text, part) = (output.text.clone(), output.part());
         match output.kind.clone() {
-            Kind::Text { .. } => {
-                self.push_part("response.output_text.done", at, json!({ "text": text }))
-            }
+            Kind::Text { .. } => self.push_part("response.output_text.done", at, json!({ "text": text })),
             Kind::Speech { .. } => {
                 self.push_part("response.output_audio.done", at, json!({}));
-                self.push_part(
-                    "response.output_audio_transcript.done",
-                    at,
-                    json!({ "transcript": text }),
-                );
+                self.push_part("response.output_audio_transcript.done", at, json!({ "transcript": text }));
             }
             Kind::Call { name, .. } => {
                 let fields = json!({"name": name, "arguments": text});
@@ -177,8 +156,7 @@ impl Session {
 fn place(response: &Response, extra: Value) -> Value {
     let index = response.open.unwrap_or_default();
     let output = &response.outputs[index];
-    let mut fields =
-        json!({"response_id": response.id, "item_id": output.item_id, "output_index": index});
+    let mut fields = json!({"response_id": response.id, "item_id": output.item_id, "output_index": index});
     let (key, value) = match &output.kind {
         Kind::Call { call_id, .. } => ("call_id", json!(call_id)),
         _ => ("content_index", json!(0)),

@@ -55,18 +55,9 @@ pub(super) struct Output {
 /// What an output item is.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    Text {
-        words: String,
-    },
-    Speech {
-        words: String,
-        samples: Arc<[i16]>,
-    },
-    Call {
-        name: String,
-        call_id: String,
-        arguments: String,
-    },
+    Text { words: String },
+    Speech { words: String, samples: Arc<[i16]> },
+    Call { name: String, call_id: String, arguments: String },
 }
 
 /// How a response ends.
@@ -75,10 +66,7 @@ pub(super) enum Ending {
     Completed,
     Cancelled(&'static str),
     Incomplete(&'static str),
-    Failed {
-        code: &'static str,
-        message: &'static str,
-    },
+    Failed { code: &'static str, message: &'static str },
 }
 
 /// One action of a response.
@@ -131,8 +119,7 @@ impl Response {
                 let rate = self.format.sample_rate();
                 let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(rate));
                 let count = pieces(words).count().max(1) as u32;
-                let spoken =
-                    score_text(words, text, length.mul_f64(TRANSCRIPT_LEAD) / count, score);
+                let spoken = score_text(words, text, length.mul_f64(TRANSCRIPT_LEAD) / count, score);
                 let chunk = (u64::from(rate) * u64::from(delta_ms) / 1000) as usize;
                 let mut last = audio;
                 for (index, from) in (0..samples.len()).step_by(chunk.max(1)).enumerate() {
@@ -196,8 +183,7 @@ impl Response {
             "status_details": details,
             "output": self.finished,
         });
-        if let (Value::Object(fields), Value::Object(constants)) = (&mut response, &self.constants)
-        {
+        if let (Value::Object(fields), Value::Object(constants)) = (&mut response, &self.constants) {
             fields.extend(constants.clone());
             fields.insert("usage".to_owned(), usage);
             fields.insert("metadata".to_owned(), self.metadata.clone());
@@ -211,13 +197,7 @@ impl Output {
         if let Kind::Call { call_id, .. } = &mut kind {
             *call_id = ids.call();
         }
-        Output {
-            item_id: ids.make("item"),
-            kind,
-            text: String::new(),
-            samples: 0,
-            previous: None,
-        }
+        Output { item_id: ids.make("item"), kind, text: String::new(), samples: 0, previous: None }
     }
 
     /// The item as it stands: empty at its start, with what was sent at its end.
@@ -257,12 +237,7 @@ impl Output {
     }
 }
 
-fn score_text(
-    text: &str,
-    start: Duration,
-    gap: Duration,
-    score: &mut Vec<(Duration, Step)>,
-) -> Duration {
+fn score_text(text: &str, start: Duration, gap: Duration, score: &mut Vec<(Duration, Step)>) -> Duration {
     let mut place = start;
     for piece in pieces(text) {
         score.push((place, Step::Text(piece.to_owned())));

@@ -15,28 +15,20 @@ impl Session {
             None => response.in_conversation,
         };
         let running = self.responses.iter().filter(|response| !response.stopping);
-        let Some(key) = running
-            .into_iter()
-            .find(wanted)
-            .map(|response| response.key)
-        else {
+        let Some(key) = running.into_iter().find(wanted).map(|response| response.key) else {
             let message = "Cancellation failed: no active response found";
             return Err(ErrorBody::invalid("response_cancel_not_active", message));
         };
         let stragglers = self.manner.stragglers;
         for step in self.stop(key, "client_cancelled", stragglers) {
-            self.timeline
-                .push(now, Duration::ZERO, Cue::Response { key, step });
+            self.timeline.push(now, Duration::ZERO, Cue::Response { key, step });
         }
         Ok(())
     }
 
     /// Barge-in: the running response of the conversation ends at once.
     pub(super) fn interrupt(&mut self, now: Instant) {
-        let running = self
-            .responses
-            .iter()
-            .find(|response| response.in_conversation);
+        let running = self.responses.iter().find(|response| response.in_conversation);
         let Some(key) = running.map(|response| response.key) else {
             return;
         };
@@ -54,11 +46,7 @@ impl Session {
             _ => None,
         });
         let mut left = Vec::new();
-        if let Some(response) = self
-            .responses
-            .iter_mut()
-            .find(|response| response.key == key)
-        {
+        if let Some(response) = self.responses.iter_mut().find(|response| response.key == key) {
             // A response that is being cancelled already keeps its first reason.
             if !std::mem::replace(&mut response.stopping, true) {
                 response.ending = Ending::Cancelled(reason);

@@ -26,10 +26,7 @@ pub fn start() -> Simulator {
 
 /// Without waits: most tests need order, not time.
 pub fn start_with(change: impl FnOnce(&mut SimulatorConfig)) -> Simulator {
-    let mut config = SimulatorConfig {
-        pace: 0.0,
-        ..SimulatorConfig::default()
-    };
+    let mut config = SimulatorConfig { pace: 0.0, ..SimulatorConfig::default() };
     change(&mut config);
     Simulator::start(config).unwrap()
 }
@@ -44,38 +41,21 @@ pub fn faults(list: Value) -> Vec<Fault> {
 
 impl Client {
     pub async fn open(simulator: &Simulator) -> Client {
-        Client::with(simulator, "/realtime?model=gpt-realtime", &[])
-            .await
-            .unwrap()
+        Client::with(simulator, "/realtime?model=gpt-realtime", &[]).await.unwrap()
     }
 
-    pub async fn with(
-        simulator: &Simulator,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<Client, Error> {
+    pub async fn with(simulator: &Simulator, path: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
         let url = format!("{}{path}", simulator.url());
         let mut request = url.as_str().into_client_request().unwrap();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from_str(value).unwrap());
+            request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let address = url
-            .strip_prefix("ws://")
-            .unwrap()
-            .split('/')
-            .next()
-            .unwrap()
-            .to_owned();
+        let address = url.strip_prefix("ws://").unwrap().split('/').next().unwrap().to_owned();
         let stream = TcpStream::connect(address).await.unwrap();
         let (socket, response) = client_async(request, stream).await?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
-        Ok(Client {
-            socket,
-            subprotocol: subprotocol.map(|value| value.to_str().unwrap().to_owned()),
-        })
+        Ok(Client { socket, subprotocol: subprotocol.map(|value| value.to_str().unwrap().to_owned()) })
     }
 
     /// A session of text, past `session.updated`.
@@ -87,23 +67,18 @@ impl Client {
 
     pub async fn update(&mut self, mut session: Value) -> Value {
         session["type"] = "realtime".into();
-        self.send(json!({"type": "session.update", "session": session}))
-            .await;
+        self.send(json!({"type": "session.update", "session": session})).await;
         self.until("session.updated").await.pop().unwrap()
     }
 
     pub async fn send(&mut self, event: Value) {
-        self.socket
-            .send(Message::text(event.to_string()))
-            .await
-            .unwrap();
+        self.socket.send(Message::text(event.to_string())).await.unwrap();
     }
 
     pub async fn say(&mut self, text: &str) {
         let content = json!([{"type": "input_text", "text": text}]);
         let item = json!({"type": "message", "role": "user", "content": content});
-        self.send(json!({"type": "conversation.item.create", "item": item}))
-            .await;
+        self.send(json!({"type": "conversation.item.create", "item": item})).await;
     }
 
     pub async fn ask(&mut self, text: &str) -> Vec<Value> {
@@ -113,20 +88,12 @@ impl Client {
     }
 
     pub async fn append(&mut self, samples: &[i16]) {
-        let bytes: Vec<u8> = samples
-            .iter()
-            .flat_map(|sample| sample.to_le_bytes())
-            .collect();
-        self.send(
-            json!({"type": "input_audio_buffer.append", "audio": BASE64_STANDARD.encode(bytes)}),
-        )
-        .await;
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        self.send(json!({"type": "input_audio_buffer.append", "audio": BASE64_STANDARD.encode(bytes)})).await;
     }
 
     pub async fn message(&mut self) -> Option<Result<Message, Error>> {
-        tokio::time::timeout(PATIENCE, self.socket.next())
-            .await
-            .expect("a message within the test's patience")
+        tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a message within the test's patience")
     }
 
     pub async fn next(&mut self) -> Value {
@@ -163,19 +130,13 @@ impl Client {
 
 /// Types in order, runs of one type told once.
 pub fn types(events: &[Value]) -> Vec<&str> {
-    let mut types: Vec<_> = events
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
+    let mut types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     types.dedup();
     types
 }
 
 pub fn of_type<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    events
-        .iter()
-        .filter(|event| event["type"] == kind)
-        .collect()
+    events.iter().filter(|event| event["type"] == kind).collect()
 }
 
 pub fn one<'a>(events: &'a [Value], kind: &str) -> &'a Value {
@@ -186,23 +147,13 @@ pub fn one<'a>(events: &'a [Value], kind: &str) -> &'a Value {
 
 pub fn audio(events: &[Value]) -> Vec<i16> {
     let deltas = of_type(events, "response.output_audio.delta");
-    let bytes = deltas.iter().flat_map(|event| {
-        BASE64_STANDARD
-            .decode(event["delta"].as_str().unwrap())
-            .unwrap()
-    });
+    let bytes = deltas.iter().flat_map(|event| BASE64_STANDARD.decode(event["delta"].as_str().unwrap()).unwrap());
     let bytes: Vec<u8> = bytes.collect();
-    bytes
-        .chunks_exact(2)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-        .collect()
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 pub fn text(events: &[Value], kind: &str) -> String {
-    of_type(events, kind)
-        .iter()
-        .map(|event| event["delta"].as_str().unwrap())
-        .collect()
+    of_type(events, kind).iter().map(|event| event["delta"].as_str().unwrap()).collect()
 }
 
 pub fn silence(ms: usize) -> Vec<i16> {
@@ -211,7 +162,5 @@ pub fn silence(ms: usize) -> Vec<i16> {
 
 /// A sine of 300 Hz at −12 dBFS.
 pub fn voice(ms: usize) -> Vec<i16> {
-    (0..ms * 24)
-        .map(|index| ((index as f64 * 0.078_539_8).sin() * 8192.0) as i16)
-        .collect()
+    (0..ms * 24).map(|index| ((index as f64 * 0.078_539_8).sin() * 8192.0) as i16).collect()
 }

@@ -1,0 +1,160 @@
+//! Step "socket ↔ message": one WebSocket, what waits to be written on it, and what it waits for.
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
+use tokio_tungstenite::WebSocketStream;
+use voicewire_proto::ReceiptId;
+
+use crate::keepalive::Keepalive;
+use crate::session::Shared;
+use crate::socket::Stream;
+
+/// The WebSocket and what is under way on it.
+pub(crate) struct Link {
+    pub(crate) websocket: WebSocketStream<Stream>,
+    pub(crate) keepalive: Keepalive,
+    /// Whether bytes wait in tungstenite's buffer.
+    pub(crate) flushing: bool,
+    /// Receipts that settle once everything fed is written.
+    pub(crate) unwritten: Vec<ReceiptId>,
+    /// Pings that somebody asked for.
+    pub(crate) asked_pings: Vec<(u64, ReceiptId)>,
+    /// Until when we wait for the peer's goodbye.
+    pub(crate) goodbye: Option<Instant>,
+    pub(crate) paused_since: Option<Instant>,
+    /// Bytes fed since the socket last had taken everything.
+    fed: usize,
+    /// Whether reading comes before the outbox in the next step, so that neither starves the other.
+    read_first: bool,
+    /// A write that failed where nobody could be told.
+    failed: Option<WsError>,
+    timer: std::pin::Pin<Box<tokio::time::Sleep>>,
+}
+
+pub(crate) enum Step {
+    Outbox,
+    Written,
+    Message(Option<Result<WsMessage, WsError>>),
+    Timer,
+    Failed(WsError),
+}
+
+impl Link {
+    pub(crate) fn new(websocket: WebSocketStream<Stream>, keepalive: Keepalive) -> Self {
+        Self {
+            websocket,
+            keepalive,
+            flushing: false,
+            unwritten: Vec::new(),
+            asked_pings: Vec::new(),
+            goodbye: None,
+            paused_since: None,
+            fed: 0,
+            read_first: false,
+            failed: None,
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }
+    }
+
+    /// Hands a message to tungstenite, which writes what the socket takes and keeps the rest.
+    pub(crate) fn start(&mut self, message: WsMessage) {
+        self.flushing = true;
+        self.fed += message.len();
+        if let Err(error) = self.websocket.start_send_unpin(message) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Whether more may be fed before the socket has taken what it was given.
+    pub(crate) fn has_room(&self) -> bool {
+        self.failed.is_none() && self.goodbye.is_none() && self.fed < FEED_BYTES
+    }
+
+    pub(crate) async fn step(&mut self, shared: &Shared, protocol_timeout: Option<Instant>) -> Step {
+        let deadline = [self.keepalive.next(), protocol_timeout, self.goodbye].into_iter().flatten().min();
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + IDLE);
+        if self.timer.deadline().into_std() != deadline {
+            self.timer.as_mut().reset(deadline.into());
+        }
+        poll_fn(|cx| self.poll_step(shared, cx)).await
+    }
+
+    fn poll_step(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Step::Failed(error));
+        }
+        if self.flushing {
+            match self.websocket.poll_flush_unpin(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.flushing = false;
+                    self.fed = 0;
+                    if !self.unwritten.is_empty() {
+                        return Poll::Ready(Step::Written);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error)),
+                Poll::Pending => {}
+            }
+        }
+        self.read_first = !self.read_first;
+        for reading in [self.read_first, !self.read_first] {
+            let step = if reading { self.poll_read(shared, cx) } else { self.poll_outbox(shared, cx) };
+            if step.is_ready() {
+                return step;
+            }
+        }
+        match std::future::Future::poll(self.timer.as_mut(), cx) {
+            Poll::Ready(()) => Poll::Ready(Step::Timer),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_outbox(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.flushing {
+            return Poll::Pending;
+        }
+        shared.waker.register(cx.waker());
+        if shared.news.swap(false, Ordering::SeqCst) {
+            return Poll::Ready(Step::Outbox);
+        }
+        Poll::Pending
+    }
+
+    fn poll_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+        if !self.may_read(shared, cx) {
+            return Poll::Pending;
+        }
+        self.websocket.poll_next_unpin(cx).map(Step::Message)
+    }
+
+    /// Whether the inbox has room; while it has none, `Session::release` wakes us.
+    fn may_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+        let full = || shared.held() >= shared.limits.inbox_bytes;
+        if full() {
+            shared.waker.register(cx.waker());
+            shared.paused.store(true, Ordering::SeqCst);
+            // Room that came between the two is told to nobody else.
+            if full() {
+                self.paused_since.get_or_insert_with(Instant::now);
+                return false;
+            }
+            shared.paused.store(false, Ordering::SeqCst);
+        }
+        if let Some(since) = self.paused_since.take() {
+            shared.stats.read_paused_us.add(since.elapsed().as_micros() as u64);
+            self.keepalive.alive(Instant::now());
+        }
+        true
+    }
+}
+
+/// Bytes fed before the socket has to take some.
+const FEED_BYTES: usize = 1 << 20;
+
+/// How long a session without pings and timeouts sleeps.
+const IDLE: Duration = Duration::from_secs(3600);

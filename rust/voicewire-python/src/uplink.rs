@@ -1,0 +1,80 @@
+//! Step "send_audio() → resample": what is carried from chunk to chunk.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use voicewire_audio::resample::Resampler;
+use voicewire_net::{SendError, Session};
+use voicewire_proto::openai::GA;
+
+use crate::errors::send_error;
+
+/// The resampler of a session's input.
+#[derive(Default)]
+pub(crate) struct Uplink {
+    resampler: Option<(u32, Resampler)>,
+    output: Vec<i16>,
+}
+
+/// Why audio was not taken.
+pub(crate) enum AudioError {
+    Send(SendError),
+    Rate(String),
+}
+
+impl AudioError {
+    pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Send(error) => send_error(py, &error),
+            Self::Rate(message) => PyValueError::new_err(format!("sample_rate: {message}")),
+        }
+    }
+}
+
+impl Uplink {
+    /// Sends a chunk at its own rate; None means the wire's.
+    pub(crate) fn send(&mut self, net: &Session, input: &[i16], sample_rate: Option<u32>) -> Result<(), AudioError> {
+        let wire_rate = GA.audio.sample_rate;
+        let rate = sample_rate.unwrap_or(wire_rate);
+        net.admits_audio().map_err(AudioError::Send)?;
+        self.output.clear();
+        if self.resampler.as_ref().is_some_and(|(from, _)| *from != rate) {
+            // Another source: the tail of the old one comes first.
+            self.take_tail();
+        }
+        if rate != wire_rate {
+            self.resample(input, rate, wire_rate)?;
+        } else if self.output.is_empty() {
+            return net.send_audio(input).map_err(AudioError::Send);
+        } else {
+            self.output.extend_from_slice(input);
+        }
+        net.send_audio(&self.output).map_err(AudioError::Send)
+    }
+
+    /// Sends what the resampler holds back, before a turn is closed.
+    pub(crate) fn flush(&mut self, net: &Session) -> Result<(), SendError> {
+        self.output.clear();
+        self.take_tail();
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        net.send_audio(&self.output)
+    }
+
+    fn resample(&mut self, input: &[i16], from: u32, to: u32) -> Result<(), AudioError> {
+        if self.resampler.is_none() {
+            let made = Resampler::new(from, to).map_err(|error| AudioError::Rate(error.to_string()))?;
+            self.resampler = Some((from, made));
+        }
+        if let Some((_, resampler)) = &mut self.resampler {
+            resampler.process(input, &mut self.output);
+        }
+        Ok(())
+    }
+
+    fn take_tail(&mut self) {
+        if let Some((_, mut resampler)) = self.resampler.take() {
+            resampler.flush(&mut self.output);
+        }
+    }
+}
