@@ -366,8 +366,12 @@ class Session:
     """One session, owned by a client, which it holds weakly and tells of receipts, the start and the end."""
 
     def __new__(cls, owner: object, limits: str) -> Self: ...
+    def begin(self) -> None:
+        """Begin to connect: from here on commands and audio are kept for the session to come."""
+    def abort(self) -> list[int]:
+        """Give up what ``begin`` began; returns receipts of commands that will never be written."""
     def connect(self, hub: Hub, options: str, config: str) -> None:
-        """Connect in the background; ``owner._connected`` or ``owner._connect_failed`` tells how it went."""
+        """Connect in the background, behind ``begin``; ``owner._connected`` or ``owner._connect_failed`` tells how it went."""
     def command(self, kind: str, payload: str = "{}") -> tuple[int, str]:
         """Append a command; returns the number of its receipt and its ``event_id``."""
     def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
@@ -393,8 +397,8 @@ class Session:
     def release(self, weight: int) -> None:
         """Give them back."""
     @property
-    def state(self) -> Literal["idle", "connecting", "open", "closing", "closed"]:
-        """Where the session is in its life."""
+    def phase(self) -> Literal["idle", "connecting", "open", "closing", "closed"]:
+        """Where the I/O thread is, ahead of the event loop."""
     def stats(self) -> dict[str, int]:
         """Counters, by name."""
 

@@ -111,8 +111,9 @@ class RealtimeClient:
         self._receipts: dict[int, Receipt] = {}
         self._early: dict[int, tuple[Any, BaseException | None]] = {}
         self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Future[None] | None = None
-        self._is_preparing = False
+        self._state: State = "idle"
         self._closing: Receipt | None = None
         self._waits: set[asyncio.Future[Any]] = set()
         self._usage = Usage()
@@ -139,17 +140,17 @@ class RealtimeClient:
             ConnectError: The connection did not come about; ``kind`` tells where it failed.
             ConnectionClosed: ``disconnect`` was called meanwhile.
         """
-        if self.state not in ("idle", "closed"):
-            raise VoicewireError(f"session is {self.state}: it cannot be connected again before it is closed")
-        self._config = SessionConfig.from_options(
-            {**self._config.to_dict(), **SessionConfig.from_options(config, **options).to_dict()}
-        )
-        self._is_preparing = True
+        config = SessionConfig.from_options(config, **options)
+        self._session.begin()
+        self._state, self._closing = "connecting", None
         try:
-            key = await self._destination.key(api_key)
-            await self._start(key)
-        finally:
-            self._is_preparing = False
+            self._config = SessionConfig.from_options({**self._config.to_dict(), **config.to_dict()})
+            await self._open(await self._destination.key(api_key))
+        except BaseException:
+            if self._state == "connecting":
+                self._abandon(self._session.abort())
+                self._gone(ConnectionClosed(None, "the session did not come about"))
+            raise
         return self
 
     def disconnect(self) -> Receipt:
@@ -160,8 +161,11 @@ class RealtimeClient:
         """
         with self._lock:
             receipt = self._closing = self._closing or Receipt()
+        was_idle = self._state in ("idle", "closed")
+        self._state = "closed" if was_idle else "closing"
         self._abandon(self._session.close())
-        if self._session.state == "closed":
+        # Without a loop nobody will tell how it ended; the I/O thread closes the socket all the same.
+        if was_idle or self._loop is None or self._loop.is_closed():
             self._gone(ConnectionClosed(None, "disconnected"))
         return receipt
 
@@ -176,8 +180,7 @@ class RealtimeClient:
     @property
     def state(self) -> State:
         """ "idle", "connecting", "open", "closing" or "closed"."""
-        state = self._session.state
-        return "connecting" if self._is_preparing and state in ("idle", "closed") else state
+        return self._state
 
     def get_state(self) -> State:
         """The same as ``state``."""
@@ -429,6 +432,8 @@ class RealtimeClient:
 
     def _connected(self, session_id: str | None) -> None:
         self._session_id = session_id
+        if self._state == "connecting":
+            self._state = "open"
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
 
@@ -460,12 +465,18 @@ class RealtimeClient:
 
     # Inner workings
 
-    async def _start(self, key: str | None) -> None:
-        loop = asyncio.get_running_loop()
+    async def _open(self, key: str | None) -> None:
+        if self._state != "connecting":
+            self._abandon(self._session.abort())
+            self._gone(ConnectionClosed(None, "disconnected while connecting"))
+            raise ConnectionClosed(None, "disconnected while connecting")
+        loop = self._loop = asyncio.get_running_loop()
         hub = hub_of(loop)
-        endpoint = self._destination.endpoint(key, self._simulator_url())
-        options = {**endpoint, "timeouts": self._timeouts.to_dict()}
-        self._opening, self._closing = loop.create_future(), None
+        options = {
+            **self._destination.endpoint(key, self._simulator_url()),
+            "timeouts": self._timeouts.to_dict(),
+        }
+        self._opening = loop.create_future()
         self._wakes = lambda: hub.wakes
         self._session.connect(hub, json.dumps(options), json.dumps(self._config.to_dict()))
         try:
@@ -505,6 +516,7 @@ class RealtimeClient:
             self._settled(number, None, ConnectionClosed(None, "session closed before the command was sent"))
 
     def _gone(self, error: ConnectionClosed) -> None:
+        self._state = "closed"
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}
             closing, self._closing = self._closing, None
@@ -540,7 +552,7 @@ class RealtimeClient:
 
     def __del__(self) -> None:
         session = getattr(self, "_session", None)
-        if session is not None and session.state in ("connecting", "open"):
+        if session is not None and session.phase in ("connecting", "open"):
             warnings.warn(f"unclosed client: {self!r}", ResourceWarning, source=self)
             session.close()
 
@@ -558,7 +570,7 @@ def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
 class _ForkedSession:
     """Stands for a session that belongs to the parent process."""
 
-    state: State = "closed"
+    phase: State = "closed"
 
     def close(self) -> list[int]:
         return []
@@ -573,6 +585,7 @@ def _forsake() -> None:
         # Kept alive, so that dropping it does not touch what the two processes share.
         _forsaken.append(client._session)
         client._session = _ForkedSession()  # type: ignore[assignment]
+        client._state, client._loop = "closed", None
 
 
 _clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()

@@ -10,7 +10,7 @@ import pytest
 
 import voicewire as vw
 
-LONGEST_TEST_S = 30
+LONGEST_TEST_S = 20
 
 
 @pytest.fixture(autouse=True)

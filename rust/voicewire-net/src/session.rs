@@ -93,12 +93,36 @@ impl Session {
         }
     }
 
-    /// Connects in the background; the inbox tells how it went.
+    /// Begins to connect: from here on commands and audio are kept for the session to come.
     ///
     /// # Errors
     /// [`StartError::Busy`] unless the session is idle or closed.
+    pub fn begin(&self) -> Result<(), StartError> {
+        let mut outbox = self.shared.outbox();
+        match outbox.phase {
+            Phase::Idle | Phase::Closed => outbox.phase = Phase::Connecting,
+            phase => return Err(StartError::Busy(phase)),
+        }
+        Ok(())
+    }
+
+    /// Gives up what `begin` began; returns whose commands will never be written.
+    pub fn abort(&self) -> Vec<ReceiptId> {
+        let mut outbox = self.shared.outbox();
+        outbox.phase = Phase::Closed;
+        outbox.abandon()
+    }
+
+    /// Connects in the background, behind `begin`; the inbox tells how it went.
+    ///
+    /// # Errors
+    /// [`StartError::Busy`] where `close` was called since; [`StartError::Io`] where no thread can be had.
     pub fn start(&self, plan: Plan) -> Result<(), StartError> {
         let shared = &self.shared;
+        let phase = self.phase();
+        if phase != Phase::Connecting {
+            return Err(StartError::Busy(phase));
+        }
         let io = match shared.io.get() {
             Some(io) => io,
             None => {
@@ -106,13 +130,6 @@ impl Session {
                 shared.io.get_or_init(|| io)
             }
         };
-        {
-            let mut outbox = shared.outbox();
-            match outbox.phase {
-                Phase::Idle | Phase::Closed => outbox.phase = Phase::Connecting,
-                phase => return Err(StartError::Busy(phase)),
-            }
-        }
         shared.news.store(false, Ordering::SeqCst);
         shared.paused.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);

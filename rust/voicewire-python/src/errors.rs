@@ -4,6 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::IntoPyObjectExt;
+use voicewire_net::session::StartError;
 use voicewire_net::{ConnectError, ConnectErrorKind, ConnectFailure, Phase, SendError};
 use voicewire_proto::config::ConfigError;
 use voicewire_proto::{Error, Secrets, ServerError};
@@ -42,7 +43,12 @@ pub(crate) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
     }
 }
 
-pub(crate) fn not_connected(py: Python<'_>, phase: Phase) -> PyErr {
+/// `VoicewireError` for a session that is busy.
+pub(crate) fn start_error(py: Python<'_>, error: &StartError) -> PyErr {
+    raised(exception(py, "VoicewireError", (error.to_string(),), &[]))
+}
+
+fn not_connected(py: Python<'_>, phase: Phase) -> PyErr {
     let reason = match phase {
         Phase::Idle => "session is idle: call connect() first",
         Phase::Closed => "session is closed",

@@ -14,7 +14,7 @@ use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Sec
 
 use crate::dispatch::{sent_view, wire_view, Handler, Handlers};
 use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
-use crate::errors::{config_error, connect_failure, exception, from_error, send_error};
+use crate::errors::{config_error, connect_failure, from_error, send_error, start_error};
 use crate::event::{self, PyEvent};
 use crate::event_classes::ErrorEvent;
 use crate::hub::PyHub;
@@ -62,7 +62,19 @@ impl PySession {
         })
     }
 
-    /// Connects in the background.
+    /// Begins to connect: from here on commands and audio are kept for the session to come.
+    fn begin(&self, py: Python<'_>) -> PyResult<()> {
+        self.net.begin().map_err(|error| start_error(py, &error))?;
+        *lock(&self.uplink) = Uplink::default();
+        Ok(())
+    }
+
+    /// Gives up what `begin` began; returns receipts of commands that will never be written.
+    fn abort(&self) -> Vec<u64> {
+        self.net.abort()
+    }
+
+    /// Connects in the background, behind `begin`.
     fn connect(slf: &Bound<'_, Self>, hub: &Bound<'_, PyHub>, options: &str, config: &str) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let options = parse(options);
@@ -81,11 +93,7 @@ impl PySession {
         let main = Arc::new(Queue::new(this.net.clone(), filter(None), false));
         let old = lock(&this.main).replace(main);
         drop(old);
-        *lock(&this.uplink) = Uplink::default();
-        match this.net.start(plan) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(PyErr::from_value(exception(py, "VoicewireError", (error.to_string(),), &[])?)),
-        }
+        this.net.start(plan).map_err(|error| start_error(py, &error))
     }
 
     /// Appends a command; returns the number of its receipt and its `event_id`.
@@ -179,9 +187,9 @@ impl PySession {
         self.net.release(weight);
     }
 
-    /// "idle", "connecting", "open", "closing" or "closed".
+    /// "idle", "connecting", "open", "closing" or "closed": where the I/O thread is, ahead of the event loop.
     #[getter]
-    fn state(&self) -> &'static str {
+    fn phase(&self) -> &'static str {
         self.net.phase().as_str()
     }
 
