@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         VoicewireError,
     )
     from voicewire.policy import Limits, Reconnect, Timeouts
+    from voicewire.process import configure
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
     from voicewire.turns import Reply
@@ -121,12 +122,14 @@ __all__ = [
     "VoicewireError",
     "__version__",
     "audio",
+    "configure",
 ]
 
 _ORIGINS = {
     "RealtimeClient": "client",
     "Simulator": "simulator",
     "Receipt": "receipt",
+    "configure": "process",
     "Reply": "turns",
     "Usage": "usage",
     **dict.fromkeys(("AudioFormat", "SemanticVAD", "ServerVAD", "SessionConfig", "UNSET"), "config"),

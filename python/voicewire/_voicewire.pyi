@@ -174,7 +174,7 @@ class TurnComplete(Event):
     __match_args__: Final = ("status", "response_id", "usage", "final")
     @property
     def status(self) -> Literal["completed", "cancelled", "incomplete", "failed"]:
-        """"completed", "cancelled", "incomplete" or "failed"."""
+        """ "completed", "cancelled", "incomplete" or "failed"."""
     @property
     def usage(self) -> Usage | None:
         """Tokens used, or None where the service does not tell."""

@@ -7,6 +7,7 @@ import threading
 import weakref
 
 from voicewire._voicewire import Hub
+from voicewire.process import configure_from_environment
 
 __all__ = ["hub_of"]
 
@@ -19,6 +20,8 @@ def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
     with _lock:
         hub = _hubs.get(loop)
         if hub is None:
+            if not _hubs:
+                configure_from_environment()
             hub = _hubs[loop] = Hub()
             _watch(loop, hub)
         return hub

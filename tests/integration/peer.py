@@ -172,12 +172,20 @@ class Peer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        connection = Connection(reader, writer, await _read_request(reader))
+        try:
+            await self._play(Connection(reader, writer, await _read_request(reader)))
+        except asyncio.IncompleteReadError:
+            pass  # the client left before it had asked for anything
+        finally:
+            writer.transport.abort()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    async def _play(self, connection: Connection) -> None:
         self.connections.append(connection)
         self._arrived.set()
         if self._reads:
             connection.reading.set()
-        reading = asyncio.create_task(self._after_upgrade(connection))
+        reading = asyncio.create_task(connection.read())
         try:
             await self._upgrade(connection)
             for action in self._actions:
@@ -186,10 +194,6 @@ class Peer:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            writer.transport.abort()
-
-    async def _after_upgrade(self, connection: Connection) -> None:
-        await connection.read()
 
 
 def send(*events: dict[str, Any]) -> Action:

@@ -191,9 +191,6 @@ def test_in_a_forked_child_the_old_client_raises_and_a_new_one_works() -> None:
                     print(reply.status, flush=True)
             asyncio.run(anew())
 
-        async def main():
-            async with vw.RealtimeClient("m", url=url, api_key="k") as client:
-                return client, (await client.ask("Hello.", timeout=10)).status
         async def hold():
             client = await vw.RealtimeClient("m", url=url, api_key="k").connect()
             return client
@@ -204,8 +201,7 @@ def test_in_a_forked_child_the_old_client_raises_and_a_new_one_works() -> None:
             asyncio.set_event_loop(None)
             child(old)
             os._exit(0)
-        while not os.waitpid(pid, os.WNOHANG)[0]:
-            loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(asyncio.to_thread(os.waitpid, pid, 0))
         print("parent", loop.run_until_complete(old.ask("Still there?", timeout=10)).status)
         loop.run_until_complete(old.disconnect())
         loop.close()

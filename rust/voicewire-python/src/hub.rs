@@ -98,8 +98,7 @@ impl PyHub {
                 },
             };
             if let Err(error) = session.get().deliver(&session, self, delivery) {
-                // Only a defect of ours gets here: user code is caught where it is called.
-                error.write_unraisable(py, Some(session.as_any()));
+                session.get().fail(&session, error)?;
             }
             if count % 8 == 0 && started.elapsed() > DRAIN_TIME {
                 break;

@@ -14,7 +14,7 @@ use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Sec
 
 use crate::dispatch::{sent_view, wire_view, Handler, Handlers};
 use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
-use crate::errors::{config_error, connect_failure, from_error, send_error, start_error};
+use crate::errors::{config_error, connect_failure, exception, from_error, send_error, start_error};
 use crate::event::{self, PyEvent};
 use crate::event_classes::ErrorEvent;
 use crate::hub::PyHub;
@@ -245,6 +245,19 @@ impl PySession {
             self.net.release(delivery.weight);
         }
         result
+    }
+
+    /// Ends the session where a delivery failed. User code is caught where it is called: what gets here is a defect of
+    /// ours, or a KeyboardInterrupt or SystemExit, which goes on to the event loop.
+    pub(crate) fn fail(&self, slf: &Bound<'_, Self>, error: PyErr) -> PyResult<()> {
+        let py = slf.py();
+        if !error.is_instance_of::<pyo3::exceptions::PyException>(py) {
+            return Err(error);
+        }
+        drop(self.net.close());
+        let internal = exception(py, "InternalError", (format!("event could not be delivered: {error}"),), &[])?;
+        internal.setattr("__cause__", error.into_value(py))?;
+        Self::report(slf, internal, true)
     }
 
     pub(crate) fn wake_iterators(&self, py: Python<'_>) -> PyResult<()> {

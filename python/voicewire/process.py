@@ -1,0 +1,71 @@
+"""Settings of the process: how the I/O threads work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+from voicewire import parse
+from voicewire.exceptions import ConfigError
+
+N = TypeVar("N", int, float)
+
+__all__ = ["configure", "configure_from_environment"]
+
+
+def configure(
+    *,
+    driver: Literal["thread", "inline"] = "thread",
+    io_threads: int = 1,
+    wake_latency_ms: float | Literal["auto"] = "auto",
+) -> None:
+    """Set how the process does its I/O, before the first connect.
+
+    The environment says the same in VOICEWIRE_DRIVER, VOICEWIRE_IO_THREADS and VOICEWIRE_WAKE_LATENCY_MS.
+
+    Args:
+        driver: "thread": I/O threads of our own, so that a busy event loop never delays a socket.
+        io_threads: Threads that the sessions are spread over, 1 to 64. One serves a thousand sessions.
+        wake_latency_ms: How long an event may wait for company while a thread is busy, 0 to 100. "auto" is 2 ms, the
+            least CPU at many sessions; 0 wakes at once always, the least latency. An idle thread wakes at once in
+            any case.
+
+    Raises:
+        ConfigError: A setting is out of range, the driver is not built, or I/O threads run already.
+    """
+    from voicewire import _voicewire
+
+    parse.choice("driver", driver, ("thread", "inline"))
+    if driver == "inline":
+        raise ConfigError("driver is not built", field="driver", value=driver)
+    threads = parse.integer("io_threads", io_threads, 1, 64)
+    latency = None if wake_latency_ms == "auto" else parse.number("wake_latency_ms", wake_latency_ms, 0, 100)
+    try:
+        _voicewire.configure(threads, latency)
+    except RuntimeError as error:
+        raise ConfigError(str(error), field="io_threads", value=io_threads) from None
+
+
+def configure_from_environment() -> None:
+    """Apply what the environment says, where it says anything."""
+    settings: dict[str, str] = {
+        name: value
+        for name in ("driver", "io_threads", "wake_latency_ms")
+        if (value := os.environ.get(f"VOICEWIRE_{name.upper()}"))
+    }
+    if not settings:
+        return
+    latency = settings.get("wake_latency_ms", "auto")
+    configure(
+        driver=settings.get("driver", "thread"),  # type: ignore[arg-type]
+        io_threads=_number("io_threads", settings.get("io_threads", "1"), int),
+        wake_latency_ms="auto" if latency == "auto" else _number("wake_latency_ms", latency, float),
+    )
+
+
+def _number(name: str, text: str, kind: Callable[[str], N]) -> N:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ConfigError("not a number", field=f"VOICEWIRE_{name.upper()}", value=text) from None
