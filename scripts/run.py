@@ -133,12 +133,8 @@ def check_tools() -> None:
     rustup_bin = Path.home() / ".cargo" / "bin"
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(rustup_bin)])
     if shutil.which("cargo") is None:
-        raise Failure(
-            f"cargo is not on PATH; install Rust {dotted(OLDEST_CARGO)} or later (https://rustup.rs)"
-        )
-    told = subprocess.run(
-        ["cargo", "--version"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout
+        raise Failure(f"cargo is not on PATH; install Rust {dotted(OLDEST_CARGO)} or later (https://rustup.rs)")
+    told = subprocess.run(["cargo", "--version"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     try:
         found_cargo = tuple(int(part) for part in told.split()[1].split("-")[0].split(".")[:2])
     except (IndexError, ValueError):

@@ -19,7 +19,7 @@ from voicewire._voicewire import Session
 from voicewire.config import SessionConfig
 from voicewire.destination import Destination, TokenProvider
 from voicewire.events import ErrorEvent, Event, UsageReported
-from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, VoicewireError
+from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, UnsupportedError
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
 from voicewire.policy import Limits, Timeouts
@@ -89,6 +89,7 @@ class RealtimeClient:
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
     ) -> None:
+        _refuse_unbuilt(limits, session_options)
         self._config = SessionConfig.from_options(config, **session_options)
         self._destination = Destination.of(
             model,
@@ -179,7 +180,7 @@ class RealtimeClient:
 
     @property
     def state(self) -> State:
-        """ "idle", "connecting", "open", "closing" or "closed"."""
+        """Where the session is in its life: "idle", "connecting", "open", "closing" or "closed"."""
         return self._state
 
     def get_state(self) -> State:
@@ -225,9 +226,7 @@ class RealtimeClient:
         counts = self._session.stats()
         rate = counts.pop("audio_in_rate") or 1
         stats: dict[str, float] = {name: value for name, value in counts.items() if not name.endswith("_us")}
-        stats.update(
-            {f"{name[:-3]}_ms": value / 1000 for name, value in counts.items() if name.endswith("_us")}
-        )
+        stats.update({f"{name[:-3]}_ms": value / 1000 for name, value in counts.items() if name.endswith("_us")})
         stats["audio_in_dropped_ms"] = 1000 * stats.pop("audio_in_dropped") / rate
         stats["audio_out_dropped_ms"] = 1000 * stats.pop("audio_out_dropped") / rate
         return {**stats, "wakes": self._wakes(), "reconnects": 0}
@@ -553,8 +552,18 @@ class RealtimeClient:
     def __del__(self) -> None:
         session = getattr(self, "_session", None)
         if session is not None and session.phase in ("connecting", "open"):
-            warnings.warn(f"unclosed client: {self!r}", ResourceWarning, source=self)
+            warnings.warn(f"unclosed client: {self!r}", ResourceWarning, stacklevel=2, source=self)
             session.close()
+
+
+def _refuse_unbuilt(limits: Limits | None, options: dict[str, Any]) -> None:
+    """Take out arguments whose value switches a feature off that is not built; any other value is an error."""
+    for name in _UNBUILT & options.keys():
+        if options.pop(name) not in (None, False):
+            raise UnsupportedError(f"{name}=", "leave it out: it is not built yet")
+    for name in ("max_duration", "max_cost", "idle_timeout"):
+        if getattr(limits, name, None) is not None:
+            raise UnsupportedError(f"Limits({name}=)", "leave it out: it is not built yet")
 
 
 def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:
@@ -588,6 +597,17 @@ def _forsake() -> None:
         client._state, client._loop = "closed", None
 
 
+_UNBUILT = {
+    "reconnect",
+    "proxy",
+    "hooks",
+    "debug",
+    "retain_audio_s",
+    "output_sample_rate",
+    "record",
+    "project",
+    "location",
+}
 _clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()
 _forsaken: list[Session] = []
 if hasattr(os, "register_at_fork"):

@@ -201,9 +201,7 @@ def _spelled_out(options: JSONObject) -> dict[str, Any]:
     spelled = dict(options)
     if "transcription" in spelled:
         if "input_transcription" in spelled:
-            raise ConfigError(
-                "transcription and input_transcription are the same option", field="transcription"
-            )
+            raise ConfigError("transcription and input_transcription are the same option", field="transcription")
         spelled["input_transcription"] = spelled.pop("transcription")
     return spelled
 
@@ -283,11 +281,7 @@ def _one_of(*choices: str) -> Callable[[str, object], str | dict[str, Any]]:
     """Read one of ``choices``, or the provider's object."""
 
     def read(field: str, value: object) -> str | dict[str, Any]:
-        return (
-            parse.json_object(field, value)
-            if isinstance(value, Mapping)
-            else parse.choice(field, value, choices)
-        )
+        return parse.json_object(field, value) if isinstance(value, Mapping) else parse.choice(field, value, choices)
 
     return read
 

@@ -119,9 +119,7 @@ class Destination:
         if not isinstance(token, str):
             token = await token
         if not isinstance(token, str) or not token:
-            raise ConfigError(
-                "token provider gave no string", field="token_provider", value=type(token).__name__
-            )
+            raise ConfigError("token provider gave no string", field="token_provider", value=type(token).__name__)
         return token
 
     def _key_of_environment(self) -> str | None:

@@ -26,9 +26,7 @@ __all__ = [
 ]
 
 ConnectErrorKind = Literal["dns", "refused", "reset", "timeout", "tls", "http", "proxy"]
-ProtocolErrorKind = Literal[
-    "bad_json", "bad_event", "bad_audio", "bad_tool_arguments", "too_deep", "bad_message"
-]
+ProtocolErrorKind = Literal["bad_json", "bad_event", "bad_audio", "bad_tool_arguments", "too_deep", "bad_message"]
 
 
 class VoicewireError(Exception):

@@ -73,9 +73,7 @@ def is_async(handler: Handler) -> bool:
 class Worker:
     """Runs an async handler: one event after the other, in order. What waits counts in the session's inbox."""
 
-    def __init__(
-        self, session: Session, handler: Handler, failed: Callable[[Handler, Event, Exception], None]
-    ) -> None:
+    def __init__(self, session: Session, handler: Handler, failed: Callable[[Handler, Event, Exception], None]) -> None:
         self._session = session
         self._handler = handler
         self._failed = failed
@@ -83,6 +81,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, event: Event) -> None:
+        """Take an event behind those that wait."""
         self._session.hold(event._weight)
         self._waiting.append(event)
         if self._task is None:

@@ -32,9 +32,7 @@ def _watch(loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
         loop.add_reader(hub.fileno(), hub.drain)
     except NotImplementedError:
         # Loops without descriptors (Windows' Proactor): a thread waits for them.
-        thread = threading.Thread(
-            target=_relay, args=(weakref.ref(loop), hub), daemon=True, name="voicewire-hub"
-        )
+        thread = threading.Thread(target=_relay, args=(weakref.ref(loop), hub), daemon=True, name="voicewire-hub")
         thread.start()
 
 

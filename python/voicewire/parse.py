@@ -29,9 +29,7 @@ def flag(field: str, value: object) -> bool:
     return value
 
 
-def number(
-    field: str, value: object, low: float = 0.0, high: float = math.inf, *, above: bool = False
-) -> float:
+def number(field: str, value: object, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> float:
     """Take a finite number within low..high; with ``above`` it must exceed ``low``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ConfigError(f"{field} is no number", field=field, value=value)
@@ -85,9 +83,7 @@ def known_names(what: str, names: Iterable[object], choices: Sequence[str]) -> N
     for name in names:
         if name not in choices:
             hint = _nearest(name, choices)
-            raise ConfigError(
-                f"unknown {what}: {name!r}{hint}; the choices are {', '.join(choices)}", field=str(name)
-            )
+            raise ConfigError(f"unknown {what}: {name!r}{hint}; the choices are {', '.join(choices)}", field=str(name))
 
 
 def _copy(field: str, value: object) -> Any:

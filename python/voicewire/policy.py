@@ -20,15 +20,15 @@ class Limits:
     """Bounds of one client; None means no bound.
 
     Attributes:
-        max_duration: Seconds after which the session is ended.
-        max_cost: Cost in US dollars at which the session is ended.
-        idle_timeout: Seconds without speech or response after which the session is ended.
+        max_duration: Seconds after which the session is ended. Not built yet.
+        max_cost: Cost in US dollars at which the session is ended. Not built yet.
+        idle_timeout: Seconds without speech or response after which the session is ended. Not built yet.
         max_message_bytes: Longest message accepted. Servers send items of 3.5 MB; beyond it the session ends.
         inbox_bytes: What may wait for the application. Full, the socket waits and the server slows down.
         outbox_bytes: What may wait for the socket. Full, ``send_audio`` raises ``BackpressureError``;
             1 MiB is 16 s of speech.
         input_ring_ms: Microphone audio kept while (re)connecting. Full, the oldest goes and is counted.
-        json_depth: Deepest nesting of a message; real ones stay under 12.
+        json_depth: Deepest nesting of a message, at most 128; real ones stay under 12.
     """
 
     max_duration: float | None = None
@@ -47,7 +47,7 @@ class Limits:
         for name in ("max_message_bytes", "inbox_bytes", "outbox_bytes"):
             parse.integer(name, getattr(self, name), 1024)
         parse.integer("input_ring_ms", self.input_ring_ms, 0, 600_000)
-        parse.integer("json_depth", self.json_depth, 4, 1024)
+        parse.integer("json_depth", self.json_depth, 4, 128)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""

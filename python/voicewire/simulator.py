@@ -261,9 +261,7 @@ def _read_file(field: str, key: str, path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         content: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise ConfigError(
-            f"{field} cannot be read ({error.strerror})", field=field, value=str(path)
-        ) from error
+        raise ConfigError(f"{field} cannot be read ({error.strerror})", field=field, value=str(path)) from error
     except ValueError as error:
         raise ConfigError(f"{field} is no TOML or JSON ({error})", field=field, value=str(path)) from error
     return content.get(key) if isinstance(content, dict) else content

@@ -55,9 +55,7 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
         match event:
             case Closed(code=code, reason=reason):
                 raise ConnectionClosed(code, reason)
-            case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if _is_of_other(
-                event, response_id
-            ):
+            case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if _is_of_other(event, response_id):
                 continue
             case AudioDelta(audio=samples, sample_rate=rate):
                 chunks.append(samples)
@@ -70,9 +68,7 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     raise ConnectionClosed(None, "the session ended before the answer")
 
 
-def _is_of_other(
-    event: AudioDelta | TextDelta | TranscriptDelta | TurnComplete, response_id: str | None
-) -> bool:
+def _is_of_other(event: AudioDelta | TextDelta | TranscriptDelta | TurnComplete, response_id: str | None) -> bool:
     return None not in (event.response_id, response_id) and event.response_id != response_id
 
 

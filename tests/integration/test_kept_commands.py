@@ -118,15 +118,17 @@ def test_audio_before_connect_raises_connection_closed(client: vw.RealtimeClient
         client.send_audio(np.zeros(240, np.int16))
 
 
-async def test_audio_after_disconnect_raises_connection_closed(client: vw.RealtimeClient) -> None:
-    await client.connect()
-    closing = client.disconnect()
+async def test_audio_after_disconnect_raises_connection_closed() -> None:
+    async with Peer(send(CREATED), reads=False) as peer:
+        client = vw.RealtimeClient("m", url=peer.url, timeouts=vw.Timeouts(close=0.2))
+        await client.connect()
+        closing = client.disconnect()
 
-    with pytest.raises(vw.ConnectionClosed, match="closing"):
-        client.send_audio(b"\0\0")
-    await soon(closing)
-    with pytest.raises(vw.ConnectionClosed, match="closed"):
-        client.send_audio(b"\0\0")
+        with pytest.raises(vw.ConnectionClosed, match="closing"):
+            client.send_audio(b"\0\0")
+        await soon(closing)
+        with pytest.raises(vw.ConnectionClosed, match="closed"):
+            client.send_audio(b"\0\0")
 
 
 async def test_commands_after_disconnect_raise_connection_closed_at_the_call(

@@ -96,9 +96,7 @@ def test_any_text_is_decoded_as_the_standard_library_does_or_refused(text: str) 
 
 
 @given(samples.filter(len), st.data())
-def test_one_wrong_character_anywhere_is_refused(
-    given_samples: NDArray[np.int16], data: st.DataObject
-) -> None:
+def test_one_wrong_character_anywhere_is_refused(given_samples: NDArray[np.int16], data: st.DataObject) -> None:
     text = base64_encode(given_samples)
     place = data.draw(st.integers(0, len(text.rstrip("=")) - 1))
     wrong = data.draw(st.sampled_from("-_ \t\r\n\0.,é"))
@@ -108,9 +106,7 @@ def test_one_wrong_character_anywhere_is_refused(
 
 
 @given(samples.filter(len), st.sampled_from([" ", "\n", "\r\n", "\t"]), st.data())
-def test_white_space_is_refused_anywhere(
-    given_samples: NDArray[np.int16], space: str, data: st.DataObject
-) -> None:
+def test_white_space_is_refused_anywhere(given_samples: NDArray[np.int16], space: str, data: st.DataObject) -> None:
     text = base64_encode(given_samples)
     place = data.draw(st.integers(0, len(text)))
 

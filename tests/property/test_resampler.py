@@ -31,26 +31,21 @@ def sine(frequency: float, rate: int, seconds: float, amplitude: float = 16_000.
 
 @given(arrays.arrays(np.int16, st.integers(0, 4_000)), RATES, RATES)
 @settings(deadline=None)
-def test_length_follows_the_ratio_of_the_rates(
-    samples: NDArray[np.int16], from_rate: int, to_rate: int
-) -> None:
+def test_length_follows_the_ratio_of_the_rates(samples: NDArray[np.int16], from_rate: int, to_rate: int) -> None:
     resampled = resample(samples, from_rate, to_rate)
 
     assert resampled.dtype == np.int16
     assert abs(len(resampled) - len(samples) * to_rate / from_rate) <= 2
 
 
-@given(
-    arrays.arrays(np.int16, st.integers(1, 2_000)), RATES, RATES, st.lists(st.integers(0, 2_000), max_size=8)
-)
+@given(arrays.arrays(np.int16, st.integers(1, 2_000)), RATES, RATES, st.lists(st.integers(0, 2_000), max_size=8))
 @settings(deadline=None)
 def test_how_a_stream_is_cut_makes_no_difference(
     samples: NDArray[np.int16], from_rate: int, to_rate: int, cuts: list[int]
 ) -> None:
     resampler = Resampler(from_rate, to_rate)
     parts = [
-        resampler.process(part.copy())
-        for part in np.split(samples, sorted(min(cut, len(samples)) for cut in cuts))
+        resampler.process(part.copy()) for part in np.split(samples, sorted(min(cut, len(samples)) for cut in cuts))
     ]
 
     in_pieces = np.concatenate([*parts, resampler.flush()])
@@ -93,9 +88,7 @@ def test_a_sine_stays_that_sine(from_rate: int, to_rate: int, frequency: float) 
     assert abs(np.hypot(*weights) / 16_000 - 1) < 0.02
 
 
-@pytest.mark.parametrize(
-    ("from_rate", "frequency"), [(48_000, 16_000.0), (44_100, 15_000.0), (48_000, 20_000.0)]
-)
+@pytest.mark.parametrize(("from_rate", "frequency"), [(48_000, 16_000.0), (44_100, 15_000.0), (48_000, 20_000.0)])
 def test_what_the_new_rate_cannot_hold_is_removed(from_rate: int, frequency: float) -> None:
     given_samples = np.round(sine(frequency, from_rate, 0.3)).astype(np.int16)
 

@@ -61,9 +61,7 @@ def test_a_crate_that_allows_unsafe_is_found(tmp_path: Path) -> None:
     write(tmp_path, "rust/voicewire-net/src/lib.rs", "//! Nothing.\n")
     write(tmp_path, "rust/voicewire-audio/src/lib.rs", "//! May.\n")
 
-    assert list(house.unsafe_code(tmp_path)) == [
-        "rust/voicewire-net/src/lib.rs: without #![forbid(unsafe_code)]"
-    ]
+    assert list(house.unsafe_code(tmp_path)) == ["rust/voicewire-net/src/lib.rs: without #![forbid(unsafe_code)]"]
 
 
 def test_a_long_file_is_found(tmp_path: Path) -> None:
@@ -91,9 +89,7 @@ HEAVY = ("numpy", "rich", "argparse", "asyncio", "voicewire._voicewire", "voicew
 
 def loaded_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
-    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     return set(ended.stderr.split())
 
 
@@ -122,13 +118,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_every_public_name_has_a_docstring() -> None:
     plain = {"UNSET", "__version__"}
 
-    assert [
-        name for name in voicewire.__all__ if name not in plain and not getattr(voicewire, name).__doc__
-    ] == []
+    assert [name for name in voicewire.__all__ if name not in plain and not getattr(voicewire, name).__doc__] == []
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "python" / "voicewire").rglob("*.py")), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "python" / "voicewire").rglob("*.py")), ids=lambda path: path.name)
 def test_every_module_says_what_it_is_in_its_first_line(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')

@@ -268,9 +268,7 @@ def test_the_simulator_tells_its_address_and_stops_at_a_signal(
 
 
 @pytest.mark.slow
-def test_the_demo_talks_to_a_simulator_of_another_process(
-    simulator: subprocess.Popen[str], tmp_path: Path
-) -> None:
+def test_the_demo_talks_to_a_simulator_of_another_process(simulator: subprocess.Popen[str], tmp_path: Path) -> None:
     assert simulator.stdout is not None
     url = json.loads(simulator.stdout.readline())["url"]
 

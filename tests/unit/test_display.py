@@ -22,9 +22,7 @@ def converse(display: Display) -> None:
     display.talk("reply", "Good ")
     display.talk("reply", "day.")
     display.close()
-    display.table(
-        [("round trip", "0.4 ms", "WebSocket ping"), ("audio sent", "12.0 s", "")], "written to a.wav"
-    )
+    display.table([("round trip", "0.4 ms", "WebSocket ping"), ("audio sent", "12.0 s", "")], "written to a.wav")
 
 
 def test_plain_text_away_from_a_terminal_is_whole_lines(capsys: pytest.CaptureFixture[str]) -> None:

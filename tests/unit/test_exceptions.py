@@ -33,9 +33,7 @@ ONE_OF_EACH = [
     ConnectionClosed(1006, "cut"),
     ConnectionClosed(),
     ServerError("server_error"),
-    CommandRejected(
-        "refused", code="bad", param="session.voice", event_id="e1", type="invalid_request_error"
-    ),
+    CommandRejected("refused", code="bad", param="session.voice", event_id="e1", type="invalid_request_error"),
     ProtocolError("no JSON", kind="bad_json", excerpt="{", wire_type="response.done"),
     BackpressureError("outbox full"),
     SessionExpired("60 minutes"),

@@ -139,9 +139,7 @@ async def test_an_assertion_that_fails_tells_what_came() -> None:
             client.send_text("Hello.")
             await simulator.wait_for("response.create")
 
-        with pytest.raises(
-            AssertionError, match=r"not received: input_audio_buffer\.commit.*response\.create"
-        ):
+        with pytest.raises(AssertionError, match=r"not received: input_audio_buffer\.commit.*response\.create"):
             simulator.assert_sent("input_audio_buffer.commit")
 
 

@@ -13,6 +13,8 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Audio that is kept while there is no session, milliseconds; beyond it the oldest is dropped.
     pub input_ring_ms: u32,
+    /// How deep a message may be nested, at most 128.
+    pub json_depth: usize,
 }
 
 /// How long a session waits.

@@ -88,9 +88,12 @@ impl Fields {
     /// # Errors
     /// [`Malformed::BadJson`] where the text is no JSON, [`Malformed::TooDeep`] beyond 128 levels,
     /// [`Malformed::BadEvent`] where it is no object.
-    pub fn read(text: &[u8]) -> Result<(Self, Option<Value>), (Malformed, String)> {
+    pub fn read(text: &[u8], max_depth: usize) -> Result<(Self, Option<Value>), (Malformed, String)> {
         if let Some(fields) = scan(text) {
             return Ok((fields, None));
+        }
+        if depth(text) > max_depth {
+            return Err((Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels")));
         }
         let (fields, value) = Self::parse(text)?;
         Ok((fields, Some(value)))
@@ -268,6 +271,25 @@ impl Walk<'_> {
         }
         (!has_control(&self.text[start..end])).then_some(())
     }
+}
+
+/// How deep a text is nested, strings left out; for what is no JSON, some number.
+fn depth(text: &[u8]) -> usize {
+    let (mut now, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
+    for &byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b'}' | b']' if !quoted => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn fill(slot: Option<&mut Field>, value: Field) -> Option<()> {

@@ -76,6 +76,7 @@ pub(crate) fn read_limits(options: &Value) -> Limits {
         inbox_bytes: bytes("inbox_bytes", 16 << 20),
         outbox_bytes: bytes("outbox_bytes", 1 << 20),
         input_ring_ms: bytes("input_ring_ms", 30_000) as u32,
+        json_depth: bytes("json_depth", 128),
     }
 }
 

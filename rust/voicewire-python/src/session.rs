@@ -82,7 +82,8 @@ impl PySession {
         let config = read_config(py, config)?;
         let (timeouts, ack_timeout) = read_timeouts(&options["timeouts"]);
         *lock(&this.secrets) = endpoint.secrets.clone();
-        let settings = Settings { config, ack_timeout, secrets: endpoint.secrets.clone() };
+        let max_depth = this.net.limits().json_depth;
+        let settings = Settings { config, ack_timeout, secrets: endpoint.secrets.clone(), max_depth };
         let plan = Plan {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,

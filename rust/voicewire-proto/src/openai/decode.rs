@@ -17,7 +17,7 @@ use crate::usage::Usage;
 
 impl OpenAi {
     pub(super) fn decode(&mut self, message: Message, now: Instant) {
-        let (fields, value) = match Fields::read(message.as_bytes()) {
+        let (fields, value) = match Fields::read(message.as_bytes(), self.settings.max_depth) {
             Ok(read) => read,
             Err((kind, problem)) => return self.malformed(kind, problem, &message, now),
         };

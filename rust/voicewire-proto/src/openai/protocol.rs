@@ -25,6 +25,8 @@ pub struct Settings {
     pub ack_timeout: Duration,
     /// What must not be shown.
     pub secrets: Secrets,
+    /// How deep a message may be nested, at most 128.
+    pub max_depth: usize,
 }
 
 /// The protocol of one connection.
