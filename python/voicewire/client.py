@@ -19,7 +19,7 @@ from voicewire._voicewire import Session
 from voicewire.config import SessionConfig
 from voicewire.destination import Destination, TokenProvider
 from voicewire.events import ErrorEvent, Event, UsageReported
-from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, UnsupportedError
+from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, UnsupportedError, VoicewireError
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
 from voicewire.policy import Limits, Timeouts
@@ -90,7 +90,7 @@ class RealtimeClient:
         **session_options: Any,
     ) -> None:
         _refuse_unbuilt(limits, session_options)
-        self._config = SessionConfig.from_options(config, **session_options)
+        self._config = _buildable(SessionConfig.from_options(config, **session_options))
         self._destination = Destination.of(
             model,
             provider=provider,
@@ -141,7 +141,9 @@ class RealtimeClient:
             ConnectError: The connection did not come about; ``kind`` tells where it failed.
             ConnectionClosed: ``disconnect`` was called meanwhile.
         """
-        config = SessionConfig.from_options(config, **options)
+        if self._state not in ("idle", "closed"):
+            raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
+        config = _buildable(SessionConfig.from_options(config, **options))
         self._session.begin()
         self._state, self._closing = "connecting", None
         try:
@@ -329,8 +331,11 @@ class RealtimeClient:
         found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def seen(candidate: Event) -> None:
-            if not found.done() and (predicate is None or predicate(candidate)):
-                found.set_result(candidate)
+            try:
+                if not found.done() and (predicate is None or predicate(candidate)):
+                    found.set_result(candidate)
+            except Exception as error:
+                found.set_exception(error)
 
         unsubscribe = self.on(event, seen)
         self._waits.add(found)
@@ -402,7 +407,7 @@ class RealtimeClient:
         Raises:
             ConfigError: An option is unknown or wrong.
         """
-        return self._command("update_session", SessionConfig.from_options(**changes).to_dict())
+        return self._command("update_session", _buildable(SessionConfig.from_options(**changes)).to_dict())
 
     update_config = update_session
 
@@ -564,6 +569,15 @@ def _refuse_unbuilt(limits: Limits | None, options: dict[str, Any]) -> None:
     for name in ("max_duration", "max_cost", "idle_timeout"):
         if getattr(limits, name, None) is not None:
             raise UnsupportedError(f"Limits({name}=)", "leave it out: it is not built yet")
+
+
+def _buildable(config: SessionConfig) -> SessionConfig:
+    for name in ("input_format", "output_format"):
+        audio_format = config.to_dict().get(name)
+        kind = audio_format.get("type") if isinstance(audio_format, dict) else audio_format
+        if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
+            raise UnsupportedError(f"{name}={kind!r}", "use pcm16: G.711 is not built yet")
+    return config
 
 
 def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:

@@ -154,7 +154,7 @@ class Peer:
         return self.connections[number]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._arrive, "127.0.0.1", 0)
         return self
 
     async def __aexit__(
@@ -168,10 +168,10 @@ class Peer:
         if failures and error is None:
             raise failures[0]
 
+    def _arrive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             await self._play(Connection(reader, writer, await _read_request(reader)))
         except asyncio.IncompleteReadError:

@@ -98,13 +98,12 @@ async def test_events_match_by_position_and_keyword() -> None:
 
 async def test_raw_is_the_json_that_was_sent() -> None:
     odd = {**text_delta("Grüße \"\\\n\u2028🎈\u0001"), "extra": {"nested": [1, 2.5, None, True, {"a": []}]}}
-    sent = [odd, audio_delta([1, 2, 3]), speech_started(1), response_created(), response_done()]
+    sent = [speech_started(1), odd, audio_delta([1, 2, 3]), response_created(), response_done()]
 
     events = await received(*sent, kind=vw.TurnComplete)
 
-    assert events[0].raw == CREATED
-    assert [event.raw for event in events[1:] if event.raw is not None][: len(sent)] == sent
-    assert events[1].text == odd["delta"]
+    assert [event.raw for event in events] == [CREATED, *sent]
+    assert events[2].text == odd["delta"]
 
 
 async def test_raw_is_parsed_once() -> None:

@@ -148,15 +148,17 @@ impl Driver {
 
     /// Takes in a message and those that are there already.
     async fn read(&mut self, link: &mut Link, first: Option<Result<WsMessage, WsError>>) -> Option<End> {
-        let mut next = first;
-        for _ in 0..MESSAGES_PER_TURN {
+        let (mut next, mut taken) = (first, 0);
+        loop {
             match next {
                 Some(Ok(WsMessage::Close(frame))) => return Some(self.peer_closed(link, frame).await),
                 Some(Ok(message)) => self.received(link, message),
                 Some(Err(error)) => return Some(self.broken(link, error).await),
                 None => return Some(self.lost(link, "connection lost")),
             }
-            if self.shared.held() + self.pending_weight() >= self.shared.limits.inbox_bytes {
+            taken += 1;
+            let is_full = self.shared.held() + self.pending_weight() >= self.shared.limits.inbox_bytes;
+            if is_full || taken == MESSAGES_PER_TURN {
                 break;
             }
             match poll_fn(|cx| Poll::Ready(link.websocket.poll_next_unpin(cx))).await {

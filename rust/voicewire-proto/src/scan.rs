@@ -4,6 +4,7 @@
 //! whole numbers, booleans and nulls) and gives up on everything else: nested values, escapes in keys or in strings it has
 //! to return, repeated keys, fractions. [`Fields::read`] then asks serde_json, so both ways give equal fields.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Malformed;
@@ -86,16 +87,13 @@ impl Fields {
     /// Reads the fields of `text`: by the scan, or by the full parser where the scan gives up.
     ///
     /// # Errors
-    /// [`Malformed::BadJson`] where the text is no JSON, [`Malformed::TooDeep`] beyond 128 levels,
+    /// [`Malformed::BadJson`] where the text is no JSON, [`Malformed::TooDeep`] beyond `max_depth` levels,
     /// [`Malformed::BadEvent`] where it is no object.
     pub fn read(text: &[u8], max_depth: usize) -> Result<(Self, Option<Value>), (Malformed, String)> {
         if let Some(fields) = scan(text) {
             return Ok((fields, None));
         }
-        if depth(text) > max_depth {
-            return Err((Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels")));
-        }
-        let (fields, value) = Self::parse(text)?;
+        let (fields, value) = Self::parse(text, max_depth)?;
         Ok((fields, Some(value)))
     }
 
@@ -103,15 +101,15 @@ impl Fields {
     ///
     /// # Errors
     /// As [`Fields::read`].
-    pub fn parse(text: &[u8]) -> Result<(Self, Value), (Malformed, String)> {
-        let value: Value = serde_json::from_slice(text).map_err(|error| {
-            let kind = if error.to_string().starts_with("recursion limit exceeded") {
-                Malformed::TooDeep
-            } else {
-                Malformed::BadJson
-            };
-            (kind, format!("invalid JSON: {error}"))
-        })?;
+    pub fn parse(text: &[u8], max_depth: usize) -> Result<(Self, Value), (Malformed, String)> {
+        if depth(text) > max_depth {
+            return Err((Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels")));
+        }
+        let mut parser = serde_json::Deserializer::from_slice(text);
+        // The depth is known; the parser's own limit is one level short of 128.
+        parser.disable_recursion_limit();
+        let value = Value::deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+        let value = value.map_err(|error| (Malformed::BadJson, format!("invalid JSON: {error}")))?;
         match &value {
             Value::Object(object) => Ok((Self::from_object(object), value)),
             _ => Err((Malformed::BadEvent, "event is not a JSON object".into())),

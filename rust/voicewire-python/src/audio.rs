@@ -97,7 +97,8 @@ impl PyResampler {
     ///
     /// Raises `ValueError` for a rate out of range.
     #[new]
-    fn new(from_rate: u32, to_rate: u32) -> PyResult<Self> {
+    fn new(from_rate: i64, to_rate: i64) -> PyResult<Self> {
+        let (from_rate, to_rate) = (samples::rate(from_rate, "from_rate")?, samples::rate(to_rate, "to_rate")?);
         let inner = Resampler::new(from_rate, to_rate).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { inner: Mutex::new(inner) })
     }

@@ -4,6 +4,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use voicewire_audio::pcm16;
+use voicewire_audio::resample::{MAX_RATE, MIN_RATE};
 
 /// Reads a 1-D int16 or float32 (−1…1) array, or bytes-like int16 little-endian, into `out`.
 ///
@@ -38,6 +39,17 @@ pub(crate) fn read(value: &Bound<'_, PyAny>, name: &str, out: &mut Vec<i16>) -> 
         }
         _ => read_foreign(value, name, out),
     }
+}
+
+/// Reads a sample rate in Hz.
+///
+/// # Errors
+/// `ValueError` for one out of range; `name` is the argument.
+pub(crate) fn rate(rate: i64, name: &str) -> PyResult<u32> {
+    u32::try_from(rate)
+        .ok()
+        .filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate))
+        .ok_or_else(|| PyValueError::new_err(format!("{name} is not within {MIN_RATE}..{MAX_RATE} Hz: {rate}")))
 }
 
 /// Arrays whose bytes are in the other order; everything else is an error that names what came.

@@ -105,7 +105,12 @@ impl PySession {
             lock(&self.uplink).flush(&self.net).map_err(|error| send_error(py, &error))?;
         }
         let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
-        let event_id = format!("evt_{}{receipt}", self.prefix);
+        let event_id = match &command {
+            // A user who names his own message finds the name in errors.
+            Command::Raw { payload, .. } => payload.get("event_id").and_then(|id| id.as_str()).map(str::to_owned),
+            _ => None,
+        };
+        let event_id = event_id.unwrap_or_else(|| format!("evt_{}{receipt}", self.prefix));
         let id = CommandId { receipt, event_id: event_id.clone() };
         self.net.send(command, id).map_err(|error| send_error(py, &error))?;
         Ok((receipt, event_id))
@@ -113,9 +118,10 @@ impl PySession {
 
     /// Sends audio; see `RealtimeClient.send_audio`.
     #[pyo3(signature = (samples, sample_rate=None))]
-    fn send_audio(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, sample_rate: Option<u32>) -> PyResult<()> {
+    fn send_audio(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, sample_rate: Option<i64>) -> PyResult<()> {
         let mut input = Vec::new();
         samples::read(samples, "samples", &mut input)?;
+        let sample_rate = sample_rate.map(|rate| samples::rate(rate, "sample_rate")).transpose()?;
         let send = || lock(&self.uplink).send(&self.net, &input, sample_rate);
         let sent = if input.len() <= BRIEF { send() } else { py.detach(send) };
         sent.map_err(|error| error.raise(py))

@@ -35,7 +35,7 @@ pub(super) fn encode(dialect: &Dialect, command: Command, id: &CommandId) -> Enc
             one(response_create(encode_overrides(dialect, overrides), event_id), Ack::ResponseCreated)
         }
         Command::CancelResponse { truncate } => cancel(truncate, event_id),
-        Command::Raw { kind, payload } => raw(&kind, payload, event_id),
+        Command::Raw { kind, payload } => raw(&kind, payload, id),
     }
 }
 
@@ -93,9 +93,13 @@ fn cancel(truncate: Option<(String, u64)>, event_id: &str) -> Encoded {
     encoded
 }
 
-fn raw(kind: &str, mut payload: Map<String, Value>, event_id: &str) -> Encoded {
+fn raw(kind: &str, mut payload: Map<String, Value>, id: &CommandId) -> Encoded {
     payload.insert("type".into(), kind.into());
-    payload.entry("event_id").or_insert_with(|| event_id.into());
+    payload.entry("event_id").or_insert_with(|| id.event_id.as_str().into());
+    if let (true, Some(Value::Object(item))) = (kind == "conversation.item.create", payload.get_mut("item")) {
+        // An id of ours tells its answer from others; clients' ids are at most 32 characters long.
+        item.entry("id").or_insert_with(|| format!("item_vw{:x}", id.receipt).into());
+    }
     let target = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ack = match kind {
         "session.update" => Ack::SessionUpdated,

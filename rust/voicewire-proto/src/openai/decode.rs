@@ -77,7 +77,7 @@ impl OpenAi {
 
     fn bad_audio(&mut self, reader: &Reader, problem: &str) {
         // The scan leaves long audio unread: where it is no base64, the message may be no JSON either.
-        match Fields::parse(reader.message.as_bytes()) {
+        match Fields::parse(reader.message.as_bytes(), self.settings.max_depth) {
             Err((kind, problem)) => self.malformed(kind, problem, &reader.message, reader.now),
             Ok(_) => {
                 self.emit(reader, Body::Wire);
@@ -179,8 +179,9 @@ impl OpenAi {
         let id = response["id"].as_str().map(str::to_owned);
         // An out-of-band response belongs to no conversation and runs beside the others.
         let out_of_band = response.get("conversation_id").is_some_and(Value::is_null);
-        if let Some(id) = id.as_deref().filter(|_| !out_of_band) {
-            self.turns.response_created(id);
+        if !out_of_band {
+            self.turns.response_created(id.as_deref().unwrap_or_default());
+            self.sequencer.created();
         }
         let event = Event { response_id: Text::from(id.as_deref()), ..reader.event(Body::ResponseStarted) };
         self.events.push_back(event.clone());
@@ -210,6 +211,7 @@ impl OpenAi {
         let event = Event { response_id, leads, ..reader.event(body) };
         self.events.push_back(event.clone());
         self.acknowledge(event, &Ack::ResponseDone);
+        self.request_next_response();
     }
 
     fn error(&mut self, reader: &mut Reader) {
@@ -226,6 +228,12 @@ impl OpenAi {
             let error = if fatal { Error::SessionExpired(error) } else { Error::Server(error) };
             return self.emit(reader, Body::Error { error: Box::new(error), fatal });
         };
+        if code == ACTIVE_RESPONSE {
+            self.sequencer.postpone(&pending.id.event_id);
+        } else {
+            self.sequencer.forget(&pending.id.event_id);
+            self.request_next_response();
+        }
         if BENIGN.contains(&code.as_str()) {
             self.emit(reader, Body::Wire);
             return self.settle(pending.id.receipt, Outcome::Done);
@@ -342,15 +350,29 @@ fn status(status: Option<&str>, details: &Value) -> TurnStatus {
     }
 }
 
-/// The start of a message, escaped, at most 4 KiB.
+/// The start of a message, control characters and backslashes escaped, at most 4 KiB.
 fn excerpt(bytes: &[u8]) -> String {
-    let start = &bytes[..bytes.len().min(EXCERPT_BYTES)];
-    let mut text: String = start.escape_ascii().to_string();
-    text.truncate(EXCERPT_BYTES);
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(EXCERPT_BYTES)]);
+    let mut text = String::new();
+    for letter in start.chars() {
+        let length = text.len();
+        if letter.is_control() || letter == '\\' {
+            text.extend(letter.escape_default());
+        } else {
+            text.push(letter);
+        }
+        if text.len() > EXCERPT_BYTES {
+            text.truncate(length);
+            break;
+        }
+    }
     text
 }
 
 const EXCERPT_BYTES: usize = 4096;
 
-/// Refusals that only mean that there was nothing left to do.
-const BENIGN: &[&str] = &["response_cancel_not_active", "item_create_duplicate_item_id"];
+/// Refusals that only mean that somebody else was first.
+const BENIGN: &[&str] = &[ACTIVE_RESPONSE, "response_cancel_not_active", "item_create_duplicate_item_id"];
+
+/// The refusal of a second response; the request goes out again after the first.
+const ACTIVE_RESPONSE: &str = "conversation_already_has_active_response";

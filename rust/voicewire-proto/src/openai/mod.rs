@@ -6,6 +6,7 @@ mod dialect;
 mod names;
 mod pending;
 mod protocol;
+mod sequencer;
 mod session;
 mod turn;
 

@@ -86,8 +86,8 @@ impl PendingCommands {
         self.open.iter().filter_map(|pending| pending.deadline).min()
     }
 
-    /// Takes out what is overdue.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<Settled> {
+    /// Takes out what is overdue, with the `event_id` of each.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(String, Settled)> {
         let seconds = self.timeout.as_secs_f64();
         let (overdue, open) = std::mem::take(&mut self.open)
             .into_iter()
@@ -96,7 +96,9 @@ impl PendingCommands {
         let overdue: VecDeque<Pending> = overdue;
         overdue
             .into_iter()
-            .map(|pending| failed(pending.id.receipt, Error::AckTimeout { command: pending.command, seconds }))
+            .map(|Pending { id, command, .. }| {
+                (id.event_id, failed(id.receipt, Error::AckTimeout { command, seconds }))
+            })
             .collect()
     }
 

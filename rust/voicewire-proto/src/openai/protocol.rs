@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::commands::encode;
 use super::dialect::Dialect;
 use super::pending::{Ack, PendingCommands};
+use super::sequencer::Sequencer;
 use super::turn::Turns;
 use crate::command::{Command, CommandId};
 use crate::config::SessionConfig;
@@ -43,14 +44,16 @@ pub struct OpenAi {
     pub(super) refusal: Option<Error>,
     /// Samples of late audio that were not delivered.
     pub(super) late_samples: u64,
+    pub(super) sequencer: Sequencer,
     outgoing: VecDeque<Outgoing>,
 }
 
-#[derive(Debug)]
-struct Outgoing {
-    event_id: String,
+/// A message on its way out.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) event_id: String,
     text: String,
-    settles: Option<u64>,
+    pub(super) settles: Option<u64>,
 }
 
 /// The `event_id` of the configuration that opens a session.
@@ -70,6 +73,7 @@ impl OpenAi {
             ready: false,
             refusal: None,
             late_samples: 0,
+            sequencer: Sequencer::default(),
             outgoing: VecDeque::new(),
         }
     }
@@ -95,6 +99,12 @@ impl OpenAi {
         }
     }
 
+    /// Sends the next request for a response, if its turn has come.
+    pub(super) fn request_next_response(&mut self) {
+        let next = self.sequencer.next(self.turns.is_active());
+        self.outgoing.extend(next);
+    }
+
     fn enqueue(&mut self, command: Command, id: CommandId) -> Vec<String> {
         if matches!(command, Command::CancelResponse { .. }) {
             self.turns.cancel_active();
@@ -105,7 +115,13 @@ impl OpenAi {
         for (at, message) in encoded.messages.into_iter().enumerate() {
             let event_id = message["event_id"].as_str().unwrap_or_default().to_owned();
             let settles = settles.filter(|_| at == last);
-            self.outgoing.push_back(Outgoing { event_id, text: message.to_string(), settles });
+            let outgoing = Outgoing { event_id, text: message.to_string(), settles };
+            if encoded.ack == Ack::ResponseCreated && at == last && !is_out_of_band(&message) {
+                let admitted = self.sequencer.admit(outgoing, self.turns.is_active());
+                self.outgoing.extend(admitted);
+            } else {
+                self.outgoing.push_back(outgoing);
+            }
         }
         self.pending.push(id, encoded.ack, &encoded.kind, encoded.siblings);
         encoded.unexpressed
@@ -125,13 +141,7 @@ impl Protocol for OpenAi {
         self.settled.pop_front()
     }
 
-    fn send(&mut self, command: Command, mut id: CommandId) {
-        if let Command::Raw { payload, .. } = &command {
-            // A user who names his own event finds it in errors.
-            if let Some(own) = payload.get("event_id").and_then(serde_json::Value::as_str) {
-                id.event_id = own.to_owned();
-            }
-        }
+    fn send(&mut self, command: Command, id: CommandId) {
         self.enqueue(command, id);
     }
 
@@ -146,7 +156,11 @@ impl Protocol for OpenAi {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.settled.extend(self.pending.expire(now));
+        for (event_id, settled) in self.pending.expire(now) {
+            self.sequencer.forget(&event_id);
+            self.settle(settled.receipt, settled.outcome);
+        }
+        self.request_next_response();
     }
 
     fn is_ready(&self) -> bool {
@@ -172,4 +186,9 @@ impl Protocol for OpenAi {
     fn close(&mut self, error: Error) {
         self.settled.extend(self.pending.fail_all(&error));
     }
+}
+
+/// Whether a `response.create` leaves the conversation alone.
+fn is_out_of_band(message: &serde_json::Value) -> bool {
+    message["response"]["conversation"] == "none"
 }

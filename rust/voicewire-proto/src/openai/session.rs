@@ -39,17 +39,25 @@ pub(super) fn encode_overrides(dialect: &Dialect, overrides: Map<String, Value>)
 
 fn wire_value(name: &str, value: &Value) -> Value {
     match (name, value) {
-        ("input_format" | "output_format", Value::String(format)) => match format.as_str() {
-            "pcm16" => json!({"type": "audio/pcm", "rate": 24_000}),
-            "g711_ulaw" => json!({"type": "audio/pcmu"}),
-            "g711_alaw" => json!({"type": "audio/pcma"}),
-            other => json!({"type": other}),
-        },
+        ("input_format" | "output_format", value) if !value.is_null() => wire_format(value),
         ("noise_reduction", Value::String(kind)) => json!({"type": kind}),
         ("reasoning", Value::String(effort)) => json!({"effort": effort}),
         // GA takes one of the two; audio comes with its transcript.
         ("modalities", Value::Array(list)) if list.iter().any(|item| item == "audio") => json!(["audio"]),
         _ => value.clone(),
+    }
+}
+
+/// A format in our words or in OpenAI's.
+fn wire_format(value: &Value) -> Value {
+    let name = value.as_str().or_else(|| value["type"].as_str()).unwrap_or_default();
+    let rate = value.get("rate").filter(|rate| !rate.is_null());
+    match name {
+        "pcm16" => json!({"type": "audio/pcm", "rate": rate.cloned().unwrap_or(24_000.into())}),
+        "g711_ulaw" => json!({"type": "audio/pcmu"}),
+        "g711_alaw" => json!({"type": "audio/pcma"}),
+        _ if value.is_object() => value.clone(),
+        other => json!({"type": other}),
     }
 }
 

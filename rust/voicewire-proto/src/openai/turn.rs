@@ -41,6 +41,11 @@ impl Turns {
         }
     }
 
+    /// Whether a response of the default conversation is in progress.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
     /// Marks the active response: audio of it that still comes is late.
     pub(super) fn cancel_active(&mut self) {
         if let Some(id) = self.active.clone() {

@@ -1,0 +1,51 @@
+//! Keeps one `response.create` of the default conversation in flight; the others wait for their turn.
+//!
+//! A service has one active response at a time and refuses a second one. Responses outside of the conversation
+//! (`conversation: "none"`) run beside it and do not come here.
+
+use std::collections::VecDeque;
+
+use super::protocol::Outgoing;
+
+/// The requests for a response: one on its way, the others in order.
+#[derive(Debug, Default)]
+pub(super) struct Sequencer {
+    in_flight: Option<Outgoing>,
+    waiting: VecDeque<Outgoing>,
+}
+
+impl Sequencer {
+    /// Takes in a request; gives it back where it may go out now.
+    pub(super) fn admit(&mut self, request: Outgoing, is_active: bool) -> Option<Outgoing> {
+        self.waiting.push_back(request);
+        self.next(is_active)
+    }
+
+    /// The request whose turn it is, unless a response is active or asked for.
+    pub(super) fn next(&mut self, is_active: bool) -> Option<Outgoing> {
+        if is_active || self.in_flight.is_some() {
+            return None;
+        }
+        self.in_flight = self.waiting.pop_front();
+        self.in_flight.clone()
+    }
+
+    /// The service began a response.
+    pub(super) fn created(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// The service knows of an active response that we do not: the request waits for its end.
+    pub(super) fn postpone(&mut self, event_id: &str) {
+        if let Some(mut request) = self.in_flight.take_if(|request| request.event_id == event_id) {
+            request.settles = None;
+            self.waiting.push_front(request);
+        }
+    }
+
+    /// A request was refused or had no answer.
+    pub(super) fn forget(&mut self, event_id: &str) {
+        self.in_flight.take_if(|request| request.event_id == event_id);
+        self.waiting.retain(|request| request.event_id != event_id);
+    }
+}
