@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import voicewire as vw
 from measure import Peer, Samples, main
+
+import voicewire as vw
 
 
 class HandlersPeer(Peer):

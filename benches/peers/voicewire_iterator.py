@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import voicewire as vw
 from measure import Peer, Samples, main
+
+import voicewire as vw
 
 
 class IteratorPeer(Peer):

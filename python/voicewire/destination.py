@@ -41,7 +41,7 @@ class Destination:
 
     provider: str
     model: str
-    url: str | None
+    url: str | None = field(repr=False)  # may hold a user, a password, a token
     dialect: str
     api_key: str | None = field(repr=False)
     token_provider: TokenProvider | None = field(repr=False)

@@ -55,12 +55,12 @@ class Connection:
 
     async def send_bytes(self, data: bytes) -> None:
         """Write bytes as they are; ``blocked`` is set when the client has not taken them for a while."""
+        if self.writer.is_closing():
+            raise ConnectionResetError("the client has left")
         self.writer.write(data)
         alarm = asyncio.get_running_loop().call_later(0.25, self.blocked.set)
         try:
             await self.writer.drain()
-        except ConnectionError:
-            pass
         finally:
             alarm.cancel()
 
@@ -84,7 +84,7 @@ class Connection:
                 if len(found) >= count:
                     return found[count - 1]
                 if self.gone.is_set():
-                    raise ConnectionError(f"client left before {type}")
+                    raise AssertionError(f"client left before {type}")
                 await self.news.wait()
 
     async def read(self) -> None:
@@ -191,6 +191,8 @@ class Peer:
             for action in self._actions:
                 await action(connection)
             await reading
+        except ConnectionError:
+            pass  # the client left in the middle; what it was to see is the test's business
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)

@@ -85,7 +85,6 @@ async def test_an_expired_session_is_a_fatal_error_and_the_servers_code(simulato
     simulator.faults = [{"kind": "session_expired", "after_events": 1}]
 
     async with vw.RealtimeClient("m", url=simulator.url) as client:
-        client.send_text("Hello.")
         events = await rest(aiter(client))
 
     told = of(vw.ErrorEvent, events)

@@ -27,6 +27,9 @@ use crate::target::Target;
 /// Messages taken in before other sessions of the thread get their turn.
 const MESSAGES_PER_TURN: usize = 32;
 
+/// What tungstenite makes of a close code that may not be sent, and answers with.
+const FORBIDDEN_CODE: (u16, &str) = (1002, "Protocol violation");
+
 /// One connection from the first packet to the last.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -359,7 +362,16 @@ impl Driver {
         if link.goodbye.is_some() {
             return End { code: 1000, reason: String::new(), clean: true, error: None };
         }
+        if (code, reason.as_str()) == FORBIDDEN_CODE {
+            let message = "peer broke the WebSocket protocol: its close code is not allowed on the wire".to_owned();
+            return Self::violation(code, message);
+        }
         End { code, reason, clean: true, error: None }
+    }
+
+    fn violation(code: u16, message: String) -> End {
+        let error = Error::Malformed { kind: Malformed::BadMessage, message: message.clone(), excerpt: String::new() };
+        End { code, reason: message, clean: false, error: Some(error) }
     }
 
     fn lost(&self, link: &Link, reason: &str) -> End {
@@ -382,8 +394,7 @@ impl Driver {
             }
             _ => format!("peer broke the WebSocket protocol: {error}"),
         };
-        let error = Error::Malformed { kind: Malformed::BadMessage, message: message.clone(), excerpt: String::new() };
-        End { code, reason: message, clean: false, error: Some(error) }
+        Self::violation(code, message)
     }
 
     fn error(&mut self, kind: Malformed, message: String, fatal: bool) {

@@ -136,7 +136,9 @@ fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<U
         "wss" | "https" => "wss",
         _ => return Err(problem("scheme is not ws, wss, http or https")),
     };
-    if url.host_str().is_none_or(str::is_empty) {
+    // The URL standard reads `wss:///v1` as host `v1`.
+    let has_authority = given.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with('/'));
+    if !has_authority || url.host_str().is_none_or(str::is_empty) {
         return Err(problem("URL has no host"));
     }
     url.set_scheme(scheme).map_err(|()| problem("not a WebSocket URL"))?;

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Measure voicewire and its peers against one load server, in interleaved rounds, and write down the figures.
+
+    python benches/run.py                  # short form, about 3 minutes behind the builds
+    python benches/run.py --full           # all sizes and session counts
+    python benches/run.py --works burst --clients voicewire_handlers picows_orjson
+
+Needs Linux, cargo and, for voicewire, an interpreter that can import it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from clients import CLIENTS, HERE, Client, commands
+from results import describe, rounded, summed_up
+from server import ROOT, Server, build, cores
+from table import render
+from works import Case, Work, works
+
+LONGEST_RUN_S = 180
+
+
+def main() -> int:
+    options = parse_arguments()
+    chosen_works = [work for work in works(options.full) if work.name in options.works]
+    chosen = [client for client in CLIENTS if client.name in options.clients]
+    bench_server, floor = build(options.profile)
+    started = commands(chosen, floor, options.voicewire_python)
+    server_core, client_core = cores()
+    if client_core is not None:
+        # Inherited by every client; the server leaves for its own core.
+        os.sched_setaffinity(0, {client_core})
+    facts = describe(options, shlex.join(["python", *sys.argv]), {"server": server_core, "client": client_core})
+    options.results.mkdir(parents=True, exist_ok=True)
+    with Server(bench_server, server_core) as server:
+        for work in chosen_works:
+            result = facts | {"work": work.name, "cases": measure(work, started, server)}
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            (options.results / f"{work.name}.json").write_text(text + "\n", encoding="utf-8")
+    if options.results == HERE / "results" and len(started) == len(CLIENTS):
+        render(options.results, ROOT / "docs" / "performance.md")
+    else:
+        print(render(options.results))
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure voicewire and its peers.")
+    parser.add_argument("--full", action="store_true", help="all sizes and session counts, 5 rounds")
+    parser.add_argument("--works", nargs="+", default=["burst", "paced", "duplex"], metavar="WORK")
+    parser.add_argument("--clients", nargs="+", default=[client.name for client in CLIENTS], metavar="CLIENT")
+    parser.add_argument("--voicewire-python", type=Path, default=Path(sys.executable), metavar="PATH")
+    parser.add_argument("--profile", default="development", help="cargo profile of the server and the Rust client")
+    parser.add_argument("--results", type=Path, default=HERE / "results", metavar="DIRECTORY")
+    return parser.parse_args()
+
+
+def measure(work: Work, started: dict[Client, list[str]], server: Server) -> list[dict[str, Any]]:
+    cases = []
+    for case in work.cases:
+        rounds: dict[str, list[dict[str, Any]]] = {client.name: [] for client in started}
+        for number in range(work.rounds):
+            for client, command in started.items():
+                print(f"{work.name}, {case.label}, round {number + 1}: {client.name}", file=sys.stderr)
+                rounds[client.name].append(run(case, command, server))
+        cases.append(
+            {
+                "label": case.label,
+                "arguments": case.arguments,
+                "audio_events": case.audio_events,
+                "rows": {name: summed_up(reports) for name, reports in rounds.items()},
+            }
+        )
+    return cases
+
+
+def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
+    """One client, one round: its report, the server's, and what does not add up."""
+    load = os.getloadavg()[0]
+    report: dict[str, Any] = {}
+    try:
+        done = subprocess.run(
+            [*command, "--url", server.url, *case.arguments],
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN_S,
+            check=False,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        report = json.loads(done.stdout) if done.returncode == 0 else {"errors": [done.stderr[-2000:]]}
+    except subprocess.TimeoutExpired:
+        report = {"errors": [f"not done within {LONGEST_RUN_S} s"]}
+    sent = server.summary()
+    faults = faults_of(case, report, sent)
+    for fault in faults:
+        print(f"  invalid: {fault}", file=sys.stderr)
+    time.sleep(0.1)
+    return {key: rounded(value) for key, value in report.items()} | {
+        "server": sent,
+        "load_average": load,
+        "faults": faults,
+    }
+
+
+def faults_of(case: Case, report: dict[str, Any], sent: dict[str, Any]) -> list[str]:
+    """Every sample must have been sent and have arrived, in both directions."""
+    expected = {
+        "audio events received": (report.get("audio_events"), case.audio_events),
+        "samples received": (report.get("samples"), case.samples),
+        "samples announced": (report.get("expected_samples"), case.samples),
+        "audio events sent": (sent["audio_events"], case.audio_events),
+        "sessions": (sent["connections"], case.sessions),
+        "uplink samples sent": (report.get("uplink_samples"), case.uplink_samples),
+        "uplink samples received": (sent["uplink_samples"], case.uplink_samples),
+    }
+    wrong = [f"{what}: {is_}, expected {was}" for what, (is_, was) in expected.items() if is_ != was]
+    return [*report.get("errors", []), *wrong]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

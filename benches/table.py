@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Write results as Markdown, between the markers of docs/performance.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clients import CLIENTS, HERE
+
+Result = dict[str, Any]
+Row = dict[str, Any]
+Cell = Callable[[Row, Result], str]
+
+TITLES = {
+    "burst": "Burst: all audio as fast as the socket takes it",
+    "paced": "Paced: one delta of 100 ms per session and 100 ms",
+    "duplex": "Duplex: the same, and a chunk of 20 ms up per session and 20 ms",
+}
+LABELS = {client.name: client.label for client in CLIENTS}
+# Closer than this, two figures are not told apart on a shared machine.
+NOISE = 1.05
+
+
+def render(results: Path, page: Path | None = None) -> str:
+    """Return the tables and, with a page, put them and the losses between its markers."""
+    found = [
+        json.loads(path.read_text(encoding="utf-8")) for work in TITLES if (path := results / f"{work}.json").exists()
+    ]
+    tables = "\n\n".join([*(table(result) for result in found), footprint(found)])
+    if page is not None:
+        text = page.read_text(encoding="utf-8")
+        text = between(text, "tables", tables)
+        text = between(text, "losses", losses(found))
+        page.write_text(text, encoding="utf-8")
+    return f"{tables}\n\n{losses(found)}"
+
+
+def between(text: str, name: str, content: str) -> str:
+    pattern = re.compile(f"(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"markers not found: {name}")
+    return pattern.sub(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
+
+
+def table(result: Result) -> str:
+    columns: list[tuple[str, Result, Cell]] = []
+    for case in result["cases"]:
+        columns.append((f"{case['label']}, µs", case, cpu_cell))
+        if result["work"] == "burst":
+            columns.append(("ms in all", case, wall_cell))
+        else:
+            columns.append(("p50 / p99 ms", case, latency_cell))
+    heads = " | ".join(head for head, _, _ in columns)
+    lines = [f"| client | {heads} |", "|---|" + "--:|" * len(columns)]
+    for name, label in LABELS.items():
+        if all(name in case["rows"] for case in result["cases"]):
+            cells = " | ".join(cell(case["rows"][name], case) for _, case, cell in columns)
+            lines.append(f"| {label} | {cells} |")
+    return f"### {TITLES[result['work']]}\n\n" + "\n".join(lines) + f"\n\n{origin(result)}"
+
+
+def cpu_cell(row: Row, case: Result) -> str:
+    """CPU per audio event and, where other threads work besides, the loop thread's part of it."""
+    if not row["is_valid"]:
+        return "invalid"
+    total, loop = (per_event(row, case, key) for key in ("cpu_total_s", "cpu_loop_thread_s"))
+    return number(total) if loop > 0.95 * total else f"{number(total)} ({number(loop)})"
+
+
+def wall_cell(row: Row, case: Result) -> str:
+    return number(row["median"]["wall_s"] * 1000) if row["is_valid"] else "invalid"
+
+
+def latency_cell(row: Row, case: Result) -> str:
+    if not row["is_valid"]:
+        return "invalid"
+    return f"{number(row['median']['p50_ms'])} / {number(row['median']['p99_ms'])}"
+
+
+def footprint(found: list[Result]) -> str:
+    """Import and memory, from the paced work with most sessions."""
+    paced = [result["cases"][-1] for result in found if result["work"] == "paced"]
+    if not paced:
+        return ""
+    lines = ["| client | import, CPU s | MiB at the end | KiB per session |", "|---|--:|--:|--:|"]
+    for name, label in LABELS.items():
+        row = paced[0]["rows"].get(name)
+        if row and row["is_valid"]:
+            median = row["median"]
+            imported = number(median["cpu_import_s"]) if "cpu_import_s" in median else "–"
+            rss = number(median["rss_kib"] / 1024)
+            lines.append(f"| {label} | {imported} | {rss} | {number(median['kib_per_session'])} |")
+    return f"### Footprint, {paced[0]['label']}\n\n" + "\n".join(lines)
+
+
+def losses(found: list[Result]) -> str:
+    """Every figure in which the better of our two rows is behind another Python client."""
+    lines = []
+    for result in found:
+        for case in result["cases"]:
+            for key, what, unit, scale in COMPARED[result["work"]]:
+                ours = best(case, key, is_ours=True)
+                theirs = best(case, key, is_ours=False)
+                if ours and theirs and ours[0] > NOISE * theirs[0]:
+                    factor = scale if scale != PER_EVENT else PER_EVENT / case["audio_events"]
+                    lines.append(
+                        f"- {result['work']}, {case['label']}, {what}: {number(ours[0] * factor)} {unit} "
+                        f"({LABELS[ours[1]]}) against {number(theirs[0] * factor)} ({LABELS[theirs[1]]})."
+                    )
+    return "\n".join(lines) or "No figure of these runs."
+
+
+def best(case: Result, key: str, *, is_ours: bool) -> tuple[float, str] | None:
+    candidates: list[tuple[float, str]] = [
+        (row["median"][key], name)
+        for name, row in case["rows"].items()
+        if name != "floor" and name.startswith("voicewire") == is_ours and row["is_valid"] and key in row["median"]
+    ]
+    return min(candidates, default=None)
+
+
+def origin(result: Result) -> str:
+    machine = result["machine"]
+    rows = result["cases"][0]["rows"].values()
+    versions = sorted({f"{name} {version}" for row in rows for name, version in row["versions"].items()})
+    rounds = len(next(iter(result["cases"][0]["rows"].values()))["rounds"])
+    return (
+        f"`{result['command']}`, commit {result['commit']}, {result['date'][:10]}, {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['kernel']}; medians of {rounds} rounds; {', '.join(versions)}."
+    )
+
+
+def per_event(row: Row, case: Result, key: str) -> float:
+    return float(row["median"][key]) * 1e6 / case["audio_events"]
+
+
+def number(value: float) -> str:
+    """Three digits at most: more would be noise."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+PER_EVENT = 1e6
+CPU = ("cpu_total_s", "CPU", "µs an event", PER_EVENT)
+LOOP = ("cpu_loop_thread_s", "CPU of the loop thread", "µs an event", PER_EVENT)
+LATENCIES = (("p50_ms", "median latency", "ms", 1), ("p99_ms", "p99 latency", "ms", 1))
+MEMORY = ("kib_per_session", "memory per session", "KiB", 1)
+COMPARED: dict[str, tuple[tuple[str, str, str, float], ...]] = {
+    "burst": (CPU, LOOP, ("wall_s", "time to the last event", "ms", 1000)),
+    "paced": (CPU, LOOP, *LATENCIES, MEMORY, ("cpu_import_s", "import", "CPU s", 1)),
+    "duplex": (CPU, LOOP, *LATENCIES),
+}
+
+if __name__ == "__main__":
+    print(render(HERE / "results", Path(sys.argv[1]) if len(sys.argv) > 1 else None))
