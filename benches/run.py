@@ -77,6 +77,8 @@ def measure(work: Work, started: dict[Client, list[str]], server: Server) -> lis
                 "label": case.label,
                 "arguments": case.arguments,
                 "audio_events": case.audio_events,
+                "audio_seconds": case.audio_seconds,
+                "uplink_ms": case.uplink_ms,
                 "rows": {name: summed_up(reports) for name, reports in rounds.items()},
             }
         )

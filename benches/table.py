@@ -48,38 +48,33 @@ def between(text: str, name: str, content: str) -> str:
 
 
 def table(result: Result) -> str:
+    work = result["work"]
     columns: list[tuple[str, Result, Cell]] = []
     for case in result["cases"]:
-        columns.append((f"{case['label']}, µs", case, cpu_cell))
-        if result["work"] == "burst":
-            columns.append(("ms in all", case, wall_cell))
-        else:
-            columns.append(("p50 / p99 ms", case, latency_cell))
+        columns.append((f"{case['label']}, {UNITS[work]}", case, cpu_cell))
+        columns.append(("ms in all", case, wall_cell) if work == "burst" else ("p50 / p99 ms", case, latency_cell))
     heads = " | ".join(head for head, _, _ in columns)
     lines = [f"| client | {heads} |", "|---|" + "--:|" * len(columns)]
     for name, label in LABELS.items():
         if all(name in case["rows"] for case in result["cases"]):
-            cells = " | ".join(cell(case["rows"][name], case) for _, case, cell in columns)
-            lines.append(f"| {label} | {cells} |")
-    return f"### {TITLES[result['work']]}\n\n" + "\n".join(lines) + f"\n\n{origin(result)}"
+            rows = [(case["rows"][name], case, cell) for _, case, cell in columns]
+            cells = (cell(row, case) if row["is_valid"] else "invalid" for row, case, cell in rows)
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+    return f"### {TITLES[work]}\n\n" + "\n".join(lines) + f"\n\n{origin(result)}"
 
 
 def cpu_cell(row: Row, case: Result) -> str:
-    """CPU per audio event and, where other threads work besides, the loop thread's part of it."""
-    if not row["is_valid"]:
-        return "invalid"
-    total, loop = (per_event(row, case, key) for key in ("cpu_total_s", "cpu_loop_thread_s"))
+    """CPU and, where other threads work besides, the loop thread's part of it."""
+    total, loop = figure(row, case, "cpu_total_s"), figure(row, case, "cpu_loop_thread_s")
     return number(total) if loop > 0.95 * total else f"{number(total)} ({number(loop)})"
 
 
 def wall_cell(row: Row, case: Result) -> str:
-    return number(row["median"]["wall_s"] * 1000) if row["is_valid"] else "invalid"
+    return number(figure(row, case, "wall_s"))
 
 
 def latency_cell(row: Row, case: Result) -> str:
-    if not row["is_valid"]:
-        return "invalid"
-    return f"{number(row['median']['p50_ms'])} / {number(row['median']['p99_ms'])}"
+    return f"{number(figure(row, case, 'p50_ms'))} / {number(figure(row, case, 'p99_ms'))}"
 
 
 def footprint(found: list[Result]) -> str:
@@ -99,29 +94,44 @@ def footprint(found: list[Result]) -> str:
 
 
 def losses(found: list[Result]) -> str:
-    """Every figure in which the better of our two rows is behind another Python client."""
+    """Rows of ours that are invalid, and every figure in which our better row is behind another Python client."""
     lines = []
     for result in found:
         for case in result["cases"]:
-            for key, what, unit, scale in COMPARED[result["work"]]:
-                ours = best(case, key, is_ours=True)
-                theirs = best(case, key, is_ours=False)
+            where = f"{result['work']}, {case['label']}"
+            invalid = [name for name, row in case["rows"].items() if is_ours(name) and not row["is_valid"]]
+            lines += [f"- {where}: not everything arrived ({LABELS[name]})." for name in invalid]
+            for key, what in COMPARED[result["work"]].items():
+                ours, theirs = best(case, key, of_ours=True), best(case, key, of_ours=False)
                 if ours and theirs and ours[0] > NOISE * theirs[0]:
-                    factor = scale if scale != PER_EVENT else PER_EVENT / case["audio_events"]
-                    lines.append(
-                        f"- {result['work']}, {case['label']}, {what}: {number(ours[0] * factor)} {unit} "
-                        f"({LABELS[ours[1]]}) against {number(theirs[0] * factor)} ({LABELS[theirs[1]]})."
-                    )
+                    unit = UNITS[result["work"]] if key.startswith("cpu_") and key != "cpu_import_s" else ""
+                    figures = f"{number(ours[0])} against {number(theirs[0])} {unit}".rstrip()
+                    lines.append(f"- {where}, {what}: {figures} ({LABELS[ours[1]]}; {LABELS[theirs[1]]}).")
     return "\n".join(lines) or "No figure of these runs."
 
 
-def best(case: Result, key: str, *, is_ours: bool) -> tuple[float, str] | None:
-    candidates: list[tuple[float, str]] = [
-        (row["median"][key], name)
+def best(case: Result, key: str, *, of_ours: bool) -> tuple[float, str] | None:
+    candidates = [
+        (figure(row, case, key), name)
         for name, row in case["rows"].items()
-        if name != "floor" and name.startswith("voicewire") == is_ours and row["is_valid"] and key in row["median"]
+        if name != "floor" and is_ours(name) == of_ours and row["is_valid"] and key in row["median"]
     ]
     return min(candidates, default=None)
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith("voicewire")
+
+
+def figure(row: Row, case: Result, key: str) -> float:
+    """The median in the unit of the tables."""
+    value = float(row["median"][key])
+    if key == "wall_s":
+        return value * 1000
+    if key in ("cpu_total_s", "cpu_loop_thread_s"):
+        is_duplex = case["uplink_ms"] > 0
+        return value * 1000 / float(case["audio_seconds"]) if is_duplex else value * 1e6 / int(case["audio_events"])
+    return value
 
 
 def origin(result: Result) -> str:
@@ -135,10 +145,6 @@ def origin(result: Result) -> str:
     )
 
 
-def per_event(row: Row, case: Result, key: str) -> float:
-    return float(row["median"][key]) * 1e6 / case["audio_events"]
-
-
 def number(value: float) -> str:
     """Three digits at most: more would be noise."""
     if value >= 100:
@@ -146,15 +152,13 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-PER_EVENT = 1e6
-CPU = ("cpu_total_s", "CPU", "µs an event", PER_EVENT)
-LOOP = ("cpu_loop_thread_s", "CPU of the loop thread", "µs an event", PER_EVENT)
-LATENCIES = (("p50_ms", "median latency", "ms", 1), ("p99_ms", "p99 latency", "ms", 1))
-MEMORY = ("kib_per_session", "memory per session", "KiB", 1)
-COMPARED: dict[str, tuple[tuple[str, str, str, float], ...]] = {
-    "burst": (CPU, LOOP, ("wall_s", "time to the last event", "ms", 1000)),
-    "paced": (CPU, LOOP, *LATENCIES, MEMORY, ("cpu_import_s", "import", "CPU s", 1)),
-    "duplex": (CPU, LOOP, *LATENCIES),
+UNITS = {"burst": "µs", "paced": "µs", "duplex": "ms per s"}
+CPU = {"cpu_total_s": "CPU", "cpu_loop_thread_s": "CPU of the loop thread"}
+LATENCY = {"p50_ms": "median latency in ms", "p99_ms": "p99 latency in ms"}
+COMPARED = {
+    "burst": CPU | {"wall_s": "time to the last event in ms"},
+    "paced": CPU | LATENCY | {"kib_per_session": "KiB per session", "cpu_import_s": "CPU s of the import"},
+    "duplex": CPU | LATENCY,
 }
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class Case:
         return self.sessions * per_session
 
     @property
+    def audio_seconds(self) -> float:
+        return self.audio_events * self.delta_ms / 1000
+
+    @property
     def samples(self) -> int:
         return self.audio_events * SAMPLE_RATE * self.delta_ms // 1000
 

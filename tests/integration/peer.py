@@ -9,6 +9,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -93,24 +94,25 @@ class Connection:
             await self.reading.wait()
             while True:
                 opcode, payload = await self._read_frame()
-                await self._take(opcode, payload)
+                self._take(opcode, payload)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self.gone.set()
             self.news.set()
 
-    async def _take(self, opcode: int, payload: bytes) -> None:
+    def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
             self.received.append(json.loads(payload))
             self.news.set()
         elif opcode == PING:
-            await self.send_frame(PONG, payload)
+            # Not drained: a client that does not read must not keep us from reading.
+            self.writer.write(_frame(PONG, payload, True, 0))
         elif opcode == CLOSE:
             self.close_code = struct.unpack(">H", payload[:2])[0] if payload else 1005
             if not self.sent_close:
                 self.sent_close = True
-                await self.send_frame(CLOSE, payload[:2])
+                self.writer.write(_frame(CLOSE, payload[:2], True, 0))
             self.writer.close()
 
     async def _read_frame(self) -> tuple[int, bytes]:
@@ -177,7 +179,9 @@ class Peer:
         except asyncio.IncompleteReadError:
             pass  # the client left before it had asked for anything
         finally:
-            writer.transport.abort()
+            # CPython 3.11 raises it where a transport has flushed and closed itself meanwhile.
+            with suppress(AttributeError):
+                writer.transport.abort()
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     async def _play(self, connection: Connection) -> None:

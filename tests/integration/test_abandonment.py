@@ -8,11 +8,11 @@ import sys
 import textwrap
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import soon
 from tests.integration.peer import Peer, never, send
 from tests.integration.wire import CREATED
+
+import voicewire as vw
 
 
 async def test_cancelling_connect_closes_the_socket() -> None:
@@ -60,8 +60,9 @@ async def test_a_collected_client_warns_and_closes_its_socket() -> None:
         client = await vw.RealtimeClient("m", url=peer.url, name="forgotten").connect()
         connection = await peer.connection()
 
+        client.cycle = client  # type: ignore[attr-defined]
+        del client
         with pytest.warns(ResourceWarning, match=r"unclosed client: <RealtimeClient forgotten"):
-            del client
             gc.collect()
 
         await soon(connection.gone.wait())
@@ -79,8 +80,9 @@ async def test_a_client_with_handlers_iterator_and_receipts_can_be_collected() -
         client.realtime.on("server.response.done", print)
         events, receipt = aiter(client), client.send_text("Hello.")
 
+        client.cycle = client  # type: ignore[attr-defined]
+        del client
         with pytest.warns(ResourceWarning, match="unclosed client"):
-            del client
             gc.collect()
 
         await soon(connection.gone.wait())
@@ -132,8 +134,7 @@ def test_a_server_sees_the_end_of_a_client_whose_loop_is_gone() -> None:
                 "-W",
                 "ignore::ResourceWarning",
                 "-c",
-                "import asyncio, sys, voicewire as vw\n"
-                "asyncio.run(vw.RealtimeClient('m', url=sys.argv[1]).connect())",
+                "import asyncio, sys, voicewire as vw\nasyncio.run(vw.RealtimeClient('m', url=sys.argv[1]).connect())",
                 peer.url,
                 stderr=asyncio.subprocess.PIPE,
             )

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, rest, soon, until
 from tests.integration.peer import Connection, Peer, expect, send
 from tests.integration.wire import CREATED, audio_delta, response_done, text_delta
+
+import voicewire as vw
 
 SECOND = np.ones(24_000, np.int16)
 DELTAS = 400
@@ -31,19 +31,32 @@ def fill(client: vw.RealtimeClient) -> int:
     raise AssertionError("1,000 s of audio were taken by a client whose peer does not read")
 
 
-async def test_a_peer_that_never_reads_makes_send_audio_raise() -> None:
+async def stuff(client: vw.RealtimeClient) -> None:
+    """Send until the kernel's buffers are full as well, and then the outbox."""
+    for _ in range(100):
+        fill(client)
+        try:
+            await client.flush(timeout=0.2)
+        except TimeoutError:
+            fill(client)
+            return
+    raise AssertionError("the socket never was full")
+
+
+async def test_a_peer_that_never_reads_makes_send_audio_raise_and_flush_wait() -> None:
     async with Peer(shrink, send(CREATED), reads=False) as peer:
         limits = vw.Limits(outbox_bytes=128 * 1024)
         client = vw.RealtimeClient("m", url=peer.url, limits=limits, timeouts=vw.Timeouts(close=0.1))
         await client.connect()
+        await stuff(client)
 
-        taken = fill(client)
-
-        assert 0 < taken < 1000
-        assert client.stats()["outbox_bytes"] >= 128 * 1024
-        assert client.connected
+        with pytest.raises(vw.BackpressureError):
+            client.send_audio(SECOND)
         with pytest.raises(TimeoutError):
             await client.flush(timeout=0.05)
+
+        assert 128 * 1024 <= client.stats()["outbox_bytes"] < 256 * 1024
+        assert client.connected
         await soon(client.disconnect())
 
 
@@ -74,7 +87,7 @@ async def test_commands_are_taken_while_the_outbox_is_full() -> None:
         client = vw.RealtimeClient("m", url=peer.url, limits=vw.Limits(outbox_bytes=64 * 1024))
         async with client:
             connection = await peer.connection()
-            fill(client)
+            await stuff(client)
 
             client.commit_audio()
             connection.reading.set()
@@ -96,7 +109,7 @@ async def test_flush_ends_with_connection_closed_when_the_session_does() -> None
     async with Peer(shrink, send(CREATED), reads=False) as peer:
         client = vw.RealtimeClient("m", url=peer.url, timeouts=vw.Timeouts(close=0.1))
         await client.connect()
-        fill(client)
+        await stuff(client)
         flushing = asyncio.create_task(client.flush())
         await asyncio.sleep(0)
 
@@ -112,7 +125,7 @@ async def test_disconnecting_with_a_full_outbox_takes_no_longer_than_the_close_t
     async with Peer(shrink, send(CREATED), reads=False) as peer:
         client = vw.RealtimeClient("m", url=peer.url, timeouts=vw.Timeouts(close=0.2))
         await client.connect()
-        fill(client)
+        await stuff(client)
 
         async with asyncio.timeout(3):
             await client.disconnect()
@@ -123,16 +136,18 @@ async def test_disconnecting_with_a_full_outbox_takes_no_longer_than_the_close_t
 async def play_to_a_slow_reader(take: Any, **limits: int) -> tuple[list[Any], dict[str, float], float]:
     """Send much audio to a client that does not read until the peer is stuck; all events, stats, held bytes."""
     deltas = [audio_delta(np.full(12_000, number, np.int16)) for number in range(DELTAS)]
-    async with Peer(send(CREATED), expect("go"), send(*deltas, response_done())) as peer:
-        async with vw.RealtimeClient("m", url=peer.url, limits=vw.Limits(**limits)) as client:
-            connection = await peer.connection()
-            events, proceed = take(client)
-            client.realtime.send("go")
-            await soon(connection.blocked.wait())
-            held = client.stats()["inbox_bytes"]
-            proceed()
-            taken = await until(events, vw.TurnComplete)
-            stats = client.stats()
+    async with (
+        Peer(send(CREATED), expect("go"), send(*deltas, response_done())) as peer,
+        vw.RealtimeClient("m", url=peer.url, limits=vw.Limits(**limits)) as client,
+    ):
+        connection = await peer.connection()
+        events, proceed = take(client)
+        client.realtime.send("go")
+        await soon(connection.blocked.wait())
+        held = client.stats()["inbox_bytes"]
+        proceed()
+        taken = await until(events, vw.TurnComplete)
+        stats = client.stats()
     return taken, stats, held
 
 

@@ -4,8 +4,6 @@ import struct
 from typing import Any
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, rest, soon
 from tests.integration.peer import (
     CLOSE,
@@ -23,6 +21,8 @@ from tests.integration.peer import (
     send_text,
 )
 from tests.integration.wire import CREATED, audio_delta, response_created, text_delta
+
+import voicewire as vw
 
 CAP = 16 * 1024 * 1024
 

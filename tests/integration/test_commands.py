@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, soon, until, until_that
 from tests.integration.peer import Peer, expect, send
 from tests.integration.wire import CREATED, audio_delta, response_created, response_done, text_delta
+
+import voicewire as vw
 
 SECOND = (3000 * np.sin(np.arange(24_000) / 10)).astype(np.int16)
 
@@ -17,19 +17,17 @@ async def test_send_text_adds_an_item_of_the_user_and_asks_for_a_response(
     simulator: vw.Simulator, client: vw.RealtimeClient
 ) -> None:
     async with client:
-        created = await soon(client.send_text("Grüße, \"Welt\"\n🎈"))
+        created = await soon(client.send_text('Grüße, "Welt"\n🎈'))
 
     item, response = simulator.received
     assert item["type"] == "conversation.item.create"
     assert item["item"]["role"] == "user"
-    assert item["item"]["content"] == [{"type": "input_text", "text": "Grüße, \"Welt\"\n🎈"}]
+    assert item["item"]["content"] == [{"type": "input_text", "text": 'Grüße, "Welt"\n🎈'}]
     assert response["type"] == "response.create"
     assert created.type == "response.created"
 
 
-async def test_send_text_without_respond_only_adds_the_item(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_send_text_without_respond_only_adds_the_item(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     async with client:
         added = await soon(client.send_text("Note.", respond=False))
         await soon(client.flush())
@@ -110,9 +108,7 @@ async def test_overrides_of_a_response_are_written_in_ga_words(
     }
 
 
-async def test_a_response_without_overrides_is_bare(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_a_response_without_overrides_is_bare(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     async with client:
         receipt = client.create_response()
         await soon(receipt)
@@ -209,9 +205,7 @@ async def test_a_raw_message_goes_out_as_it_is_with_an_event_id(
     assert added["item"]["id"] == "item_mine"
 
 
-async def test_a_raw_message_keeps_an_event_id_of_its_own(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_a_raw_message_keeps_an_event_id_of_its_own(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     async with client:
         receipt = client.realtime.send("input_audio_buffer.clear", {"event_id": "mine"})
         await soon(receipt)
@@ -242,13 +236,15 @@ async def test_asking_raises_when_the_response_failed(simulator: vw.Simulator, c
 
 
 async def test_asking_raises_when_the_session_ends_first() -> None:
-    async with Peer(send(CREATED), expect("response.create"), send(response_created())) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            asking = client.ask("Hello.")
-            client.on(vw.ResponseStarted, lambda event: client.disconnect())
+    async with (
+        Peer(send(CREATED), expect("response.create"), send(response_created())) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        asking = client.ask("Hello.")
+        client.on(vw.ResponseStarted, lambda event: client.disconnect())
 
-            with pytest.raises(vw.ConnectionClosed):
-                await soon(asking)
+        with pytest.raises(vw.ConnectionClosed):
+            await soon(asking)
 
 
 async def test_usage_is_the_sum_over_responses(client: vw.RealtimeClient) -> None:

@@ -6,11 +6,11 @@ import traceback
 from typing import Any
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import soon
 from tests.integration.peer import Peer, Request, accept, send
 from tests.integration.wire import CREATED
+
+import voicewire as vw
 
 SECRET = "sk-very-secret-key"
 FOREIGN = "wss://example.org/v1"
@@ -188,9 +188,13 @@ async def test_line_breaks_and_nul_are_refused_before_a_byte_is_sent(field: str,
             "header name": {"headers": {bad: "x"}},
             "connect": {},
         }
-        with pytest.raises(vw.ConfigError) as caught:
+
+        async def connect() -> None:
             client = vw.RealtimeClient(**{"model": "m", "url": peer.url, **options[field]})
             await client.connect(api_key=bad if field == "connect" else None)
+
+        with pytest.raises(vw.ConfigError) as caught:
+            await connect()
 
     assert isinstance(caught.value, ValueError)
     assert peer.connections == []
@@ -205,7 +209,9 @@ def test_headers_of_the_handshake_and_no_names_are_refused(name: str) -> None:
         vw.RealtimeClient("m", url="ws://127.0.0.1:1/v1", headers={name: "x"})
 
 
-@pytest.mark.parametrize("url", ["ws://example.org/v1", "http://10.0.0.1", "ws://localhost.example.org", "ws://[::2]/v1"])
+@pytest.mark.parametrize(
+    "url", ["ws://example.org/v1", "http://10.0.0.1", "ws://localhost.example.org", "ws://[::2]/v1"]
+)
 def test_a_key_over_plain_ws_to_another_machine_is_refused(url: str) -> None:
     with pytest.raises(vw.ConfigError, match="allow_insecure") as caught:
         vw.RealtimeClient("m", url=url, api_key=SECRET)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, soon, until, until_that
 from tests.integration.peer import Peer, send, send_text
 from tests.integration.wire import CREATED, audio_delta, response_created, response_done, speech_started, text_delta
+
+import voicewire as vw
 from voicewire.events import KINDS
 
 MATCH_ARGS = {
@@ -97,7 +97,7 @@ async def test_events_match_by_position_and_keyword() -> None:
 
 
 async def test_raw_is_the_json_that_was_sent() -> None:
-    odd = {**text_delta("Grüße \"\\\n\u2028🎈\u0001"), "extra": {"nested": [1, 2.5, None, True, {"a": []}]}}
+    odd = {**text_delta('Grüße "\\\n\u2028🎈\u0001'), "extra": {"nested": [1, 2.5, None, True, {"a": []}]}}
     sent = [speech_started(1), odd, audio_delta([1, 2, 3]), response_created(), response_done()]
 
     events = await received(*sent, kind=vw.TurnComplete)
@@ -124,7 +124,9 @@ async def test_wire_type_and_event_id_are_the_providers() -> None:
 
 
 async def test_an_unknown_event_is_delivered_with_all_it_has() -> None:
-    event = (await received({"type": "brand.new", "a": {"b": [1]}, "item_id": "i", "response_id": "r"}, kind=vw.ServerEvent))[-1]
+    event = (
+        await received({"type": "brand.new", "a": {"b": [1]}, "item_id": "i", "response_id": "r"}, kind=vw.ServerEvent)
+    )[-1]
 
     assert event["a"] == {"b": [1]}
     assert "a" in event

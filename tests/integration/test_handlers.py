@@ -5,11 +5,11 @@ import logging
 from typing import Any
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, rest, soon, until
 from tests.integration.peer import Peer, expect, send
 from tests.integration.wire import CREATED, audio_delta, error, response_created, response_done, text_delta
+
+import voicewire as vw
 
 TURN = (response_created(), text_delta("A"), audio_delta([1]), text_delta("B"), response_done())
 
@@ -67,9 +67,7 @@ async def test_ga_and_beta_spellings_both_fire_for_both(registered: str, sent: s
         client.on(registered, seen.append)
         await play(client, peer)
 
-    assert [(type(event), event.type, event["delta"]) for event in seen] == [
-        (vw.ServerEvent, sent, delta["delta"])
-    ]
+    assert [(type(event), event.type, event["delta"]) for event in seen] == [(vw.ServerEvent, sent, delta["delta"])]
 
 
 async def test_item_created_fires_on_ga_at_added(client: vw.RealtimeClient) -> None:

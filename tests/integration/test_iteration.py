@@ -4,11 +4,11 @@ import asyncio
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import rest, soon, until
 from tests.integration.peer import Peer, expect, send
 from tests.integration.wire import CREATED, audio_delta, response_created, response_done, text_delta
+
+import voicewire as vw
 
 GO = expect("go")
 
@@ -95,12 +95,11 @@ async def test_an_iterator_made_before_connect_collects_from_there(client: vw.Re
 
 async def test_an_iterator_collects_from_its_making_on() -> None:
     actions = (send(CREATED, text_delta("early")), GO, send(text_delta("late")))
-    async with Peer(*actions) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            await until(aiter(client), vw.TextDelta)
-            texts = client.events(vw.TextDelta)
-            client.realtime.send("go")
-            assert (await soon(anext(texts))).text == "late"
+    async with Peer(*actions) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        await until(aiter(client), vw.TextDelta)
+        texts = client.events(vw.TextDelta)
+        client.realtime.send("go")
+        assert (await soon(anext(texts))).text == "late"
 
 
 @pytest.mark.parametrize("wrong", [int, "no.such.name", 7, vw.RealtimeClient])
@@ -161,11 +160,13 @@ async def test_an_iterator_that_nobody_started_keeps_the_newest_mebibyte_and_cou
 
 async def test_a_started_iterator_loses_nothing() -> None:
     deltas = [audio_delta(np.full(12_000, number, np.int16)) for number in range(200)]
-    async with Peer(send(CREATED), GO, send(*deltas, response_done())) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            events = aiter(client)
-            await until(events, vw.Open)
-            client.realtime.send("go")
-            taken = await until(events, vw.TurnComplete)
+    async with (
+        Peer(send(CREATED), GO, send(*deltas, response_done())) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        events = aiter(client)
+        await until(events, vw.Open)
+        client.realtime.send("go")
+        taken = await until(events, vw.TurnComplete)
 
     assert [int(event.audio[0]) for event in taken[:-1]] == list(range(200))

@@ -4,11 +4,11 @@ import asyncio
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import soon
 from tests.integration.peer import Connection, Peer, send
 from tests.integration.wire import CREATED
+
+import voicewire as vw
 
 
 async def test_commands_given_before_connect_are_sent_after_it_in_order(
@@ -106,9 +106,7 @@ async def test_the_input_ring_keeps_the_newest_audio_and_counts_the_rest() -> No
         dropped_ms = client.stats()["audio_in_dropped_ms"]
         await soon(client.disconnect())
 
-    appended = [
-        vw.audio.base64_decode(message["audio"]) for message in connection.received if "audio" in message
-    ]
+    appended = [vw.audio.base64_decode(message["audio"]) for message in connection.received if "audio" in message]
     assert np.concatenate(appended).tolist() == [3] * 1200 + [4] * 1200
     assert dropped_ms == pytest.approx(150)
 

@@ -4,11 +4,11 @@ import asyncio
 import threading
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import rest, soon, until
 from tests.integration.peer import Peer, never, send
 from tests.integration.wire import CREATED
+
+import voicewire as vw
 
 
 async def test_states_go_from_idle_to_closed() -> None:

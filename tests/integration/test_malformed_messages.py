@@ -4,23 +4,26 @@ import json
 from typing import Any
 
 import pytest
+from tests.integration.listening import of, soon, until, until_that
+from tests.integration.peer import BINARY, Action, Peer, send, send_frame, send_text
+from tests.integration.wire import CREATED, audio_delta, response_created, response_done, text_delta
 
 import voicewire as vw
-from tests.integration.listening import of, soon, until, until_that
-from tests.integration.peer import Action, BINARY, Peer, send, send_frame, send_text
-from tests.integration.wire import CREATED, audio_delta, response_created, response_done, text_delta
 
 SECRET = "sk-very-secret-key"
 
 
 async def between(*actions: Action) -> list[Any]:
     """All events of a session that gets these between a text and the end of a response; the session survives."""
-    whole = (send(CREATED, response_created(), text_delta("before")), *actions, send(text_delta("after"), response_done()))
-    async with Peer(*whole) as peer:
-        async with vw.RealtimeClient("m", url=peer.url, api_key=SECRET) as client:
-            events = await until(aiter(client), vw.TurnComplete)
-            assert client.connected
-            assert await client.ping(5)
+    whole = (
+        send(CREATED, response_created(), text_delta("before")),
+        *actions,
+        send(text_delta("after"), response_done()),
+    )
+    async with Peer(*whole) as peer, vw.RealtimeClient("m", url=peer.url, api_key=SECRET) as client:
+        events = await until(aiter(client), vw.TurnComplete)
+        assert client.connected
+        assert await client.ping(5)
     assert [event.text for event in of(vw.TextDelta, events)] == ["before", "after"]
     return events
 
@@ -138,7 +141,9 @@ async def test_an_unknown_event_is_no_error() -> None:
 async def test_many_malformed_messages_are_told_each_by_itself() -> None:
     events = await between(*(send_text(f"{{broken {number}") for number in range(50)))
 
-    assert [event.error.excerpt for event in of(vw.ErrorEvent, events)] == [f"{{broken {number}" for number in range(50)]
+    assert [event.error.excerpt for event in of(vw.ErrorEvent, events)] == [
+        f"{{broken {number}" for number in range(50)
+    ]
 
 
 async def test_an_excerpt_is_escaped_cut_and_without_secrets() -> None:
@@ -196,9 +201,8 @@ async def test_lone_surrogates_in_json_do_not_end_the_session() -> None:
 
 
 async def test_the_greeting_may_be_malformed_before_it_is_right() -> None:
-    async with Peer(send_text("{broken"), send(CREATED)) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            events = await soon(until(aiter(client), vw.Open))
+    async with Peer(send_text("{broken"), send(CREATED)) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        events = await soon(until(aiter(client), vw.Open))
 
     assert client.session_id == "sess_1"
     assert [event.type for event in events] == ["error", "open"]

@@ -4,11 +4,11 @@ import asyncio
 import threading
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, rest, soon, until
 from tests.integration.peer import Connection, Peer, expect, send
 from tests.integration.wire import CREATED, error, response_created, response_done
+
+import voicewire as vw
 
 
 async def test_a_receipt_can_be_awaited_many_times_and_by_many(client: vw.RealtimeClient) -> None:
@@ -173,9 +173,11 @@ async def test_benign_races_resolve_without_an_error(code: str) -> None:
 
 
 async def test_an_error_without_a_cause_is_a_non_fatal_event() -> None:
-    async with Peer(send(CREATED, error("odd", "Odd.", param="p"))) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            told = (await until(aiter(client), vw.ErrorEvent))[-1]
+    async with (
+        Peer(send(CREATED, error("odd", "Odd.", param="p"))) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        told = (await until(aiter(client), vw.ErrorEvent))[-1]
 
     assert not told.fatal
     assert isinstance(told.error, vw.ServerError)
@@ -185,9 +187,11 @@ async def test_an_error_without_a_cause_is_a_non_fatal_event() -> None:
 
 
 async def test_an_error_that_is_a_string_is_told() -> None:
-    async with Peer(send(CREATED, {"type": "error", "error": "out of luck"})) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            told = (await until(aiter(client), vw.ErrorEvent))[-1]
+    async with (
+        Peer(send(CREATED, {"type": "error", "error": "out of luck"})) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        told = (await until(aiter(client), vw.ErrorEvent))[-1]
 
     assert "out of luck" in str(told.error)
 
@@ -283,10 +287,12 @@ async def test_the_receipt_of_a_cancel_resolves_with_the_cancelled_response() ->
         await connection.expect("response.cancel")
         await connection.send(response_done(status="cancelled"))
 
-    async with Peer(send(CREATED, response_created()), cancel) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            await until(aiter(client), vw.ResponseStarted)
-            done = await soon(client.cancel_response())
+    async with (
+        Peer(send(CREATED, response_created()), cancel) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        await until(aiter(client), vw.ResponseStarted)
+        done = await soon(client.cancel_response())
 
     assert done.type == "response.done"
     assert done["response"]["status"] == "cancelled"

@@ -5,11 +5,11 @@ import socket
 import time
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import soon
 from tests.integration.peer import Peer, abort, accept, close, expect, hang_up, never, refuse, send
 from tests.integration.wire import CREATED, error
+
+import voicewire as vw
 
 KEY = "sk-very-secret-key"
 
@@ -129,9 +129,11 @@ async def test_a_server_that_dribbles_its_answer_is_waited_for_no_longer_than_th
 
 
 async def test_an_upgrade_that_comes_byte_by_byte_is_taken() -> None:
-    async with Peer(send(CREATED), upgrade=accept(byte_by_byte=True)) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            assert client.session_id == "sess_1"
+    async with (
+        Peer(send(CREATED), upgrade=accept(byte_by_byte=True)) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        assert client.session_id == "sess_1"
 
 
 @pytest.mark.parametrize("end", [abort(), hang_up()], ids=["reset", "end of stream"])
@@ -232,8 +234,7 @@ async def test_frames_sent_together_with_the_upgrade_are_not_lost() -> None:
         connection.send_bytes = send_bytes  # type: ignore[attr-defined]
         await send_bytes(b"".join(pieces))
 
-    async with Peer(expect("go"), upgrade=at_once) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            events = aiter(client)
-            assert [(await soon(anext(events))).type for _ in range(2)] == ["open", "second"]
-            client.realtime.send("go")
+    async with Peer(expect("go"), upgrade=at_once) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        events = aiter(client)
+        assert [(await soon(anext(events))).type for _ in range(2)] == ["open", "second"]
+        client.realtime.send("go")

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.integration.listening import soon
 
 import voicewire as vw
-from tests.integration.listening import soon
 
 RAMP = np.arange(-1200, 1200, dtype=np.int16)
 
@@ -73,9 +73,7 @@ async def test_every_form_of_audio_arrives_sample_for_sample(
     assert arrived(simulator).tolist() == RAMP.tolist()
 
 
-async def test_floats_are_rounded_to_even_and_saturate(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_floats_are_rounded_to_even_and_saturate(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     given = np.array([0.5 / 32768, 1.5 / 32768, -0.5 / 32768, 1.0, -1.0, 2.0, -2.0, np.inf, -np.inf], np.float32)
 
     async with client:
@@ -85,9 +83,7 @@ async def test_floats_are_rounded_to_even_and_saturate(
     assert arrived(simulator).tolist() == [0, 2, 0, 32767, -32768, 32767, -32768, 32767, -32768]
 
 
-async def test_the_callers_buffer_may_be_reused_at_once(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_the_callers_buffer_may_be_reused_at_once(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     buffer = np.full(240, 7, np.int16)
 
     async with client:

@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.integration.listening import of, soon, until, until_that
 
 import voicewire as vw
-from tests.integration.listening import of, soon, until, until_that
-from tests.integration.peer import Peer, send
-from tests.integration.wire import CREATED
 
 TOOL = {"name": "look_up", "description": "Looks up.", "parameters": {"type": "object", "properties": {}}}
 VAD = {
@@ -105,9 +103,7 @@ async def test_an_option_becomes_the_ga_field_and_is_accepted(
     assert simulator.assert_sent("session.update")["session"] == session
 
 
-async def test_without_options_there_is_no_session_update(
-    simulator: vw.Simulator, client: vw.RealtimeClient
-) -> None:
+async def test_without_options_there_is_no_session_update(simulator: vw.Simulator, client: vw.RealtimeClient) -> None:
     async with client:
         await soon(client.flush())
 

@@ -5,11 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, soon, until, until_that
 from tests.integration.peer import Peer, send
 from tests.integration.wire import CREATED, audio_delta, response_created, response_done, speech_started
+
+import voicewire as vw
 
 SPEECH = (9000 * np.sin(np.arange(24_000) / 10)).astype(np.int16)
 SILENCE = np.zeros(24_000, np.int16)
@@ -71,9 +71,7 @@ async def test_a_spoken_turn_with_server_vad(simulator: vw.Simulator) -> None:
     assert stopped.audio_end_ms == pytest.approx(2300, abs=20)
     assert started.item_id == stopped.item_id == committed.item_id is not None
     said = of(vw.InputTranscript, events)
-    assert [(event.text, event.item_id) for event in said if event.final] == [
-        ("Hello there.", committed.item_id)
-    ]
+    assert [(event.text, event.item_id) for event in said if event.final] == [("Hello there.", committed.item_id)]
     assert "".join(event.text for event in of(vw.TranscriptDelta, events)) == "Good day."
     assert {(event.sample_rate, event.content_index) for event in audio} == {(24_000, 0)}
     assert np.abs(np.concatenate([event.audio for event in audio])).max() > 1000
@@ -182,9 +180,7 @@ async def test_speaking_over_an_answer_interrupts_it() -> None:
 
 async def test_speech_after_the_answer_was_heard_is_no_interruption() -> None:
     async with (
-        Peer(
-            send(CREATED, response_created(), audio_delta([1] * 24), response_done(), speech_started(1000))
-        ) as peer,
+        Peer(send(CREATED, response_created(), audio_delta([1] * 24), response_done(), speech_started(1000))) as peer,
         vw.RealtimeClient("m", url=peer.url) as client,
     ):
         events = await until(aiter(client), vw.SpeechStarted)

@@ -3,18 +3,20 @@
 import asyncio
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import soon
 from tests.integration.peer import Peer, expect, send
 from tests.integration.wire import CREATED, text_delta
+
+import voicewire as vw
 
 
 def peer_of_texts(*texts: str) -> Peer:
     return Peer(send(CREATED), expect("go"), send(*map(text_delta, texts)))
 
 
-@pytest.mark.parametrize("key", [vw.TextDelta, "text", "response.output_text.delta", "server.response.text.delta"], ids=str)
+@pytest.mark.parametrize(
+    "key", [vw.TextDelta, "text", "response.output_text.delta", "server.response.text.delta"], ids=str
+)
 async def test_it_returns_the_next_event_under_a_class_or_name(key: str | type[vw.Event]) -> None:
     async with peer_of_texts("A", "B") as peer, vw.RealtimeClient("m", url=peer.url) as client:
         waiting = asyncio.create_task(client.wait_for(key, timeout=5))
@@ -26,9 +28,7 @@ async def test_it_returns_the_next_event_under_a_class_or_name(key: str | type[v
 
 async def test_it_passes_over_what_the_predicate_refuses() -> None:
     async with peer_of_texts("A", "B", "C") as peer, vw.RealtimeClient("m", url=peer.url) as client:
-        waiting = asyncio.create_task(
-            client.wait_for("text", timeout=5, predicate=lambda event: event.text == "B")
-        )
+        waiting = asyncio.create_task(client.wait_for("text", timeout=5, predicate=lambda event: event.text == "B"))
         await asyncio.sleep(0)
         client.realtime.send("go")
 

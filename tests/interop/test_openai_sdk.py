@@ -17,9 +17,7 @@ PATIENCE_S = 15.0
 
 
 def sdk(simulator: vw.Simulator, key: str = "sk-test") -> Any:
-    return openai.AsyncOpenAI(
-        api_key=key, base_url=simulator.http_url, websocket_base_url=simulator.url, max_retries=0
-    )
+    return openai.AsyncOpenAI(api_key=key, base_url=simulator.http_url, websocket_base_url=simulator.url, max_retries=0)
 
 
 async def until(connection: Any, type: str) -> list[Any]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import voicewire as vw
 from tests.integration.listening import of, rest
 from tests.integration.peer import Peer, close, send
 from tests.integration.wire import CREATED
+
+import voicewire as vw
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 NAMES = (

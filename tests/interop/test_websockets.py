@@ -57,14 +57,13 @@ async def test_text_that_is_no_json_is_answered_with_an_error_and_the_session_go
 
     assert refused["error"]["type"] == "invalid_request_error"
     assert refused["error"]["event_id"] is None
+    assert [event["type"] for event in simulator.received] == ["input_audio_buffer.clear"]
 
 
 async def test_the_simulator_selects_the_realtime_subprotocol(simulator: vw.Simulator) -> None:
     offered = ["realtime", "openai-insecure-api-key.sk-test"]
 
-    async with websockets.connect(
-        f"{simulator.url}/realtime?model=m", subprotocols=offered, proxy=None
-    ) as socket:
+    async with websockets.connect(f"{simulator.url}/realtime?model=m", subprotocols=offered, proxy=None) as socket:
         assert socket.subprotocol == "realtime"
 
 

@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
-use voicewire_proto::{Body, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled, Text};
+use voicewire_proto::{Body, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
@@ -61,9 +61,10 @@ impl Driver {
         match self.connect(deadline).await {
             Ok(mut link) => {
                 let end = self.serve(&mut link).await;
+                let unsettled = link.unsettled();
                 // The socket is closed before the application hears of the end.
                 drop(link);
-                self.finish(end);
+                self.finish(end, unsettled);
             }
             Err(failure) => self.fail(failure),
         }
@@ -410,7 +411,7 @@ impl Driver {
         self.batch.push(delivery);
     }
 
-    fn finish(&mut self, end: End) {
+    fn finish(&mut self, end: End, unsettled: Vec<ReceiptId>) {
         let End { code, reason, clean, error } = end;
         self.protocol.close(Error::ConnectionClosed { code, reason: reason.clone() });
         self.collect();
@@ -419,8 +420,8 @@ impl Driver {
             self.push_event(Event::ours(body, Instant::now()));
         }
         let body = Body::Closed { code, reason: reason.into(), clean };
-        self.push_event(Event { wire_type: Text::None, ..Event::ours(body, Instant::now()) });
-        self.end();
+        self.push_event(Event::ours(body, Instant::now()));
+        self.end(unsettled);
     }
 
     fn fail(&mut self, failure: ConnectFailure) {
@@ -429,15 +430,15 @@ impl Driver {
         self.collect_settled();
         let delivery = self.delivery(Item::ConnectFailed(failure), 0);
         self.batch.push(delivery);
-        self.end();
+        self.end(Vec::new());
     }
 
-    fn end(&mut self) {
-        let abandoned = {
+    fn end(&mut self, mut abandoned: Vec<ReceiptId>) {
+        {
             let mut outbox = self.shared.outbox();
             outbox.phase = Phase::Closed;
-            outbox.abandon()
-        };
+            abandoned.extend(outbox.abandon());
+        }
         let delivery = self.delivery(Item::Ended(abandoned), 0);
         self.batch.push(delivery);
         self.deliver();

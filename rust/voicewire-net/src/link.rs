@@ -84,6 +84,12 @@ impl Link {
         poll_fn(|cx| self.poll_step(shared, cx)).await
     }
 
+    /// Receipts of what was fed and of pings that nobody can settle any more.
+    pub(crate) fn unsettled(&mut self) -> Vec<ReceiptId> {
+        let pings = std::mem::take(&mut self.asked_pings).into_iter().map(|(_, receipt)| receipt);
+        std::mem::take(&mut self.unwritten).into_iter().chain(pings).collect()
+    }
+
     fn poll_step(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Step::Failed(error));

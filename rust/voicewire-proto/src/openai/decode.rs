@@ -194,7 +194,9 @@ impl OpenAi {
         let id = response["id"].as_str().or_else(|| value["response_id"].as_str()).map(str::to_owned);
         let details = response["status_details"].clone();
         let status = status(response["status"].as_str(), &details);
-        let usage = [&response["usage"], &value["usage"]].into_iter().find_map(Usage::from_openai);
+        // xAI tells it at the top level, beside an empty one.
+        let told = |usage: &&Value| usage.as_object().is_some_and(|usage| !usage.is_empty());
+        let usage = [&response["usage"], &value["usage"]].into_iter().find(told).and_then(Usage::from_openai);
         let error = (status == TurnStatus::Failed).then(|| Error::Server(self.server_error(&details["error"])));
         self.turns.response_done(id.as_deref());
         if details["reason"] == "turn_detected" {
