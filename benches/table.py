@@ -31,7 +31,7 @@ def render(results: Path, page: Path | None = None) -> str:
     found = [
         json.loads(path.read_text(encoding="utf-8")) for work in TITLES if (path := results / f"{work}.json").exists()
     ]
-    tables = "\n\n".join([*(table(result) for result in found), footprint(found)])
+    tables = "\n\n".join([*(table(result) for result in found), footprint(found), machines(found)])
     if page is not None:
         text = page.read_text(encoding="utf-8")
         text = between(text, "tables", tables)
@@ -135,14 +135,23 @@ def figure(row: Row, case: Result, key: str) -> float:
 
 
 def origin(result: Result) -> str:
-    machine = result["machine"]
-    rows = result["cases"][0]["rows"].values()
-    versions = sorted({f"{name} {version}" for row in rows for name, version in row["versions"].items()})
     rounds = len(next(iter(result["cases"][0]["rows"].values()))["rounds"])
     return (
-        f"`{result['command']}`, commit {result['commit']}, {result['date'][:10]}, {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['kernel']}; medians of {rounds} rounds; {', '.join(versions)}."
+        f"`{result['command']}`, commit {result['commit']}, cargo profile {result['cargo_profile']}, "
+        f"{result['date'][:10]}; medians of {rounds} rounds."
     )
+
+
+def machines(found: list[Result]) -> str:
+    """Machine and versions, once for all tables that share them."""
+    lines = []
+    for result in found:
+        machine = result["machine"]
+        rows = result["cases"][0]["rows"].values()
+        versions = sorted({f"{name} {version}" for row in rows for name, version in row["versions"].items()})
+        what = f"{machine['processor']}, {machine['cores']} cores, {machine['kernel']}; {', '.join(versions)}."
+        lines += [what] if what not in lines else []
+    return "\n\n".join(lines)
 
 
 def number(value: float) -> str:

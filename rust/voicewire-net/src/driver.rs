@@ -135,6 +135,10 @@ impl Driver {
             self.deliver();
             let step = link.step(&self.shared, self.protocol.poll_timeout()).await;
             let end = match step {
+                Step::Closing => {
+                    link.deadline = Some(Instant::now() + self.timeouts.close);
+                    None
+                }
                 Step::Outbox => self.write(link),
                 Step::Written => {
                     self.written(link);
@@ -279,12 +283,12 @@ impl Driver {
                 Entry::Close => {
                     let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
                     link.start(WsMessage::Close(Some(frame)));
-                    link.goodbye = Some(Instant::now() + self.timeouts.close);
+                    link.said_goodbye = true;
                     return None;
                 }
             }
         }
-        if link.goodbye.is_none() {
+        if !link.said_goodbye {
             // More is waiting: another turn, behind the reading.
             self.shared.news.store(true, Ordering::SeqCst);
         }
@@ -336,7 +340,7 @@ impl Driver {
 
     fn timer(&mut self, link: &mut Link) -> Option<End> {
         let now = Instant::now();
-        if link.goodbye.is_some_and(|deadline| deadline <= now) {
+        if link.deadline.is_some_and(|deadline| deadline <= now) {
             return Some(End { code: 1000, reason: String::new(), clean: false, error: None });
         }
         self.protocol.handle_timeout(now);
@@ -360,7 +364,7 @@ impl Driver {
         // tungstenite has queued the answer; a dead peer cannot hold us up.
         let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush());
         let _ = flushed.await;
-        if link.goodbye.is_some() {
+        if link.deadline.is_some() {
             return End { code: 1000, reason: String::new(), clean: true, error: None };
         }
         if (code, reason.as_str()) == FORBIDDEN_CODE {
@@ -376,7 +380,7 @@ impl Driver {
     }
 
     fn lost(&self, link: &Link, reason: &str) -> End {
-        if link.goodbye.is_some() {
+        if link.deadline.is_some() {
             return End { code: 1000, reason: String::new(), clean: false, error: None };
         }
         End { code: 1006, reason: reason.to_owned(), clean: false, error: None }

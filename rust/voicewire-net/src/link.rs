@@ -24,8 +24,10 @@ pub(crate) struct Link {
     pub(crate) unwritten: Vec<ReceiptId>,
     /// Pings that somebody asked for.
     pub(crate) asked_pings: Vec<(u64, ReceiptId)>,
-    /// Until when we wait for the peer's goodbye.
-    pub(crate) goodbye: Option<Instant>,
+    /// Until when the connection has to be closed, from `disconnect` on.
+    pub(crate) deadline: Option<Instant>,
+    /// Whether our close frame is on its way: nothing may follow it.
+    pub(crate) said_goodbye: bool,
     pub(crate) paused_since: Option<Instant>,
     /// Bytes fed since the socket last had taken everything.
     fed: usize,
@@ -37,6 +39,8 @@ pub(crate) struct Link {
 }
 
 pub(crate) enum Step {
+    /// `disconnect` was called.
+    Closing,
     Outbox,
     Written,
     Message(Option<Result<WsMessage, WsError>>),
@@ -52,7 +56,8 @@ impl Link {
             flushing: false,
             unwritten: Vec::new(),
             asked_pings: Vec::new(),
-            goodbye: None,
+            deadline: None,
+            said_goodbye: false,
             paused_since: None,
             fed: 0,
             read_first: false,
@@ -72,11 +77,11 @@ impl Link {
 
     /// Whether more may be fed before the socket has taken what it was given.
     pub(crate) fn has_room(&self) -> bool {
-        self.failed.is_none() && self.goodbye.is_none() && self.fed < FEED_BYTES
+        self.failed.is_none() && !self.said_goodbye && self.fed < FEED_BYTES
     }
 
     pub(crate) async fn step(&mut self, shared: &Shared, protocol_timeout: Option<Instant>) -> Step {
-        let deadline = [self.keepalive.next(), protocol_timeout, self.goodbye].into_iter().flatten().min();
+        let deadline = [self.keepalive.next(), protocol_timeout, self.deadline].into_iter().flatten().min();
         let deadline = deadline.unwrap_or_else(|| Instant::now() + IDLE);
         if self.timer.deadline().into_std() != deadline {
             self.timer.as_mut().reset(deadline.into());
@@ -94,6 +99,10 @@ impl Link {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Step::Failed(error));
         }
+        shared.waker.register(cx.waker());
+        if self.deadline.is_none() && shared.closing.load(Ordering::SeqCst) {
+            return Poll::Ready(Step::Closing);
+        }
         if self.flushing {
             match self.websocket.poll_flush_unpin(cx) {
                 Poll::Ready(Ok(())) => {
@@ -109,7 +118,7 @@ impl Link {
         }
         self.read_first = !self.read_first;
         for reading in [self.read_first, !self.read_first] {
-            let step = if reading { self.poll_read(shared, cx) } else { self.poll_outbox(shared, cx) };
+            let step = if reading { self.poll_read(shared, cx) } else { self.poll_outbox(shared) };
             if step.is_ready() {
                 return step;
             }
@@ -120,11 +129,10 @@ impl Link {
         }
     }
 
-    fn poll_outbox(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
+    fn poll_outbox(&mut self, shared: &Shared) -> Poll<Step> {
         if self.flushing {
             return Poll::Pending;
         }
-        shared.waker.register(cx.waker());
         if shared.news.swap(false, Ordering::SeqCst) {
             return Poll::Ready(Step::Outbox);
         }
@@ -132,17 +140,16 @@ impl Link {
     }
 
     fn poll_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Step> {
-        if !self.may_read(shared, cx) {
+        if !self.may_read(shared) {
             return Poll::Pending;
         }
         self.websocket.poll_next_unpin(cx).map(Step::Message)
     }
 
     /// Whether the inbox has room; while it has none, `Session::release` wakes us.
-    fn may_read(&mut self, shared: &Shared, cx: &mut Context<'_>) -> bool {
+    fn may_read(&mut self, shared: &Shared) -> bool {
         let full = || shared.held() >= shared.limits.inbox_bytes;
         if full() {
-            shared.waker.register(cx.waker());
             shared.paused.store(true, Ordering::SeqCst);
             // Room that came between the two is told to nobody else.
             if full() {

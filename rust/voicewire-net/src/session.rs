@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) observed: AtomicBool,
     /// Bytes received that the application has not taken.
     held: AtomicUsize,
+    /// Whether `close` was called.
+    pub(crate) closing: AtomicBool,
     /// Whether the driver waits for room in the inbox.
     pub(crate) paused: AtomicBool,
     /// Whether a notification is on its way to the I/O thread.
@@ -84,6 +86,7 @@ impl Session {
                 news: AtomicBool::new(false),
                 observed: AtomicBool::new(false),
                 held: AtomicUsize::new(0),
+                closing: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
                 queued: AtomicBool::new(false),
                 encoder,
@@ -132,6 +135,7 @@ impl Session {
         };
         shared.news.store(false, Ordering::SeqCst);
         shared.paused.store(false, Ordering::SeqCst);
+        shared.closing.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);
         let guarded = Arc::clone(shared);
         let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
@@ -221,6 +225,7 @@ impl Session {
                 }
             }
         };
+        self.shared.closing.store(true, Ordering::SeqCst);
         self.shared.tell_driver(true);
         abandoned
     }
