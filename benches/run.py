@@ -98,9 +98,9 @@ def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
             check=False,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         )
-        report = json.loads(done.stdout) if done.returncode == 0 else {"errors": [done.stderr[-2000:]]}
+        report = json.loads(done.stdout) if done.returncode == 0 else failure(done.returncode, done.stderr)
     except subprocess.TimeoutExpired:
-        report = {"errors": [f"not done within {LONGEST_RUN_S} s"]}
+        report = failure(None, f"not done within {LONGEST_RUN_S} s")
     sent = server.summary()
     faults = faults_of(case, report, sent)
     for fault in faults:
@@ -113,8 +113,14 @@ def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
     }
 
 
+def failure(code: int | None, told: str) -> dict[str, Any]:
+    return {"errors": [f"exit code {code}: {told.strip()[-2000:]}"]}
+
+
 def faults_of(case: Case, report: dict[str, Any], sent: dict[str, Any]) -> list[str]:
     """Every sample must have been sent and have arrived, in both directions."""
+    if "samples" not in report:
+        return list(report["errors"])
     expected = {
         "audio events received": (report.get("audio_events"), case.audio_events),
         "samples received": (report.get("samples"), case.samples),

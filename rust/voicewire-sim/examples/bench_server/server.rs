@@ -47,6 +47,7 @@ pub(crate) struct Server {
 struct Reply {
     script: Rc<Script>,
     interval: u64,
+    is_counted: bool,
     sent: u64,
     count: u64,
 }
@@ -184,9 +185,8 @@ impl Server {
         let Query { is_paced, is_counted, count, delta_ms } = connection.query;
         let script = self.scripts.entry(delta_ms).or_insert_with(|| Rc::new(Script::new(delta_ms))).clone();
         connection.send(script::stamped(&mut script.opening()));
-        self.counts.audio_events += if is_counted { count } else { 0 };
         let interval = if is_paced { delta_ms * 1_000_000 } else { 0 };
-        self.replies.insert(id, Reply { script, interval, sent: 0, count });
+        self.replies.insert(id, Reply { script, interval, is_counted, sent: 0, count });
         if is_paced {
             let phase = (id as f64 * GOLDEN).fract() * interval as f64;
             self.due.push(Reverse(((now() / interval + 1) * interval + phase as u64, id)));
@@ -207,6 +207,7 @@ impl Server {
             self.counts.lateness.push(((time - due) / 1000) as u32);
             message.clear();
             reply.next(&mut message);
+            self.counts.audio_events += u64::from(reply.is_counted);
             connection.send(script::stamped(&mut message));
             if reply.is_finished() {
                 self.replies.remove(&id);
@@ -227,6 +228,7 @@ impl Server {
             batch.clear();
             while batch.len() < BATCH && !reply.is_finished() {
                 reply.next(&mut batch);
+                self.counts.audio_events += u64::from(reply.is_counted);
             }
             connection.send(script::stamped(&mut batch));
             if reply.is_finished() {
