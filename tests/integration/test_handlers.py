@@ -261,6 +261,28 @@ async def test_an_async_handler_takes_events_one_after_the_other() -> None:
     assert log == ["begin A", "end A", "begin B", "end B", "begin C", "end C"]
 
 
+async def test_an_async_handler_that_is_cancelled_from_within_still_gets_the_next_events() -> None:
+    seen: list[str] = []
+    done = asyncio.Event()
+
+    async with peer_of(text_delta("A"), text_delta("B"), response_done()) as peer:
+        client = vw.RealtimeClient("m", url=peer.url)
+
+        @client.on(vw.TextDelta)
+        async def waits_for_a_cancelled_future(event: vw.TextDelta) -> None:
+            seen.append(event.text)
+            if event.text == "B":
+                done.set()
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+
+        await play(client, peer)
+        await soon(done.wait())
+
+    assert seen == ["A", "B"]
+
+
 async def test_an_async_method_and_a_callable_object_are_async_handlers() -> None:
     seen: list[str] = []
     done = asyncio.Event()

@@ -156,6 +156,16 @@ async def test_an_excerpt_is_escaped_cut_and_without_secrets() -> None:
     assert 3000 < len(told.error.excerpt) <= 4096
 
 
+@pytest.mark.parametrize("room", [1, 5, 12, len(SECRET) - 1])
+async def test_a_secret_that_the_cut_of_the_excerpt_goes_through_is_not_shown_in_part(room: int) -> None:
+    text = "x" * (4096 - room) + SECRET
+
+    told = of(vw.ErrorEvent, await between(send_text(text)))[0]
+
+    assert told.error.excerpt.startswith("x" * 4000)
+    assert SECRET[:12] not in told.error.excerpt
+
+
 async def test_json_in_binary_messages_is_read() -> None:
     events = await between(send_frame(BINARY, json.dumps(audio_delta([1, 2])).encode()))
 
