@@ -461,7 +461,7 @@ class RealtimeClient:
     def _used(self, event: UsageReported) -> None:
         self._usage += event.usage
 
-    def _handler_failed(self, handler: Handler, event: Event, error: Exception) -> None:
+    def _handler_failed(self, handler: Handler, event: Event, error: BaseException) -> None:
         handler = getattr(handler, "_handler", handler)
         log.error("handler raised: %r on %s", handler, event.type, exc_info=error)
         if not isinstance(event, ErrorEvent):

@@ -73,7 +73,9 @@ def is_async(handler: Handler) -> bool:
 class Worker:
     """Runs an async handler: one event after the other, in order. What waits counts in the session's inbox."""
 
-    def __init__(self, session: Session, handler: Handler, failed: Callable[[Handler, Event, Exception], None]) -> None:
+    def __init__(
+        self, session: Session, handler: Handler, failed: Callable[[Handler, Event, BaseException], None]
+    ) -> None:
         self._session = session
         self._handler = handler
         self._failed = failed
@@ -90,14 +92,26 @@ class Worker:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                event = self._waiting[0]
-                try:
-                    coroutine: Coroutine[Any, Any, Any] = self._handler(event)
-                    await coroutine
-                except Exception as error:
-                    self._failed(self._handler, event, error)
-                finally:
-                    self._waiting.popleft()
-                    self._session.release(event._weight)
+                await self._handle(self._waiting[0])
         finally:
+            # Emptied by the loop above, unless the task was cancelled.
+            while self._waiting:
+                self._take()
             self._task = None
+
+    async def _handle(self, event: Event) -> None:
+        try:
+            coroutine: Coroutine[Any, Any, Any] = self._handler(event)
+            await coroutine
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The handler awaited something that was cancelled: its own affair.
+            self._failed(self._handler, event, error)
+        except Exception as error:
+            self._failed(self._handler, event, error)
+        self._take()
+
+    def _take(self) -> None:
+        self._session.release(self._waiting.popleft()._weight)

@@ -109,10 +109,12 @@ class Simulator:
         server, self._server = self._server, None
         if server is None:
             return
-        self._ledger.catch_up(server)
-        self._connections = [json.loads(text) for text in server.connections()]
-        self._cpu_s = server.cpu_s()
-        server.stop()
+        try:
+            self._ledger.catch_up(server)
+            self._connections = [json.loads(text) for text in server.connections()]
+            self._cpu_s = server.cpu_s()
+        finally:
+            server.stop()
 
     def assert_sent(self, type: str, **fields: Any) -> dict[str, Any]:
         """Return the first client event of this type whose fields fit; dicts need only contain what is asked.
@@ -227,21 +229,33 @@ class Simulator:
 
 
 class _Ledger:
-    """Client events, parsed once each."""
+    """Client events, parsed once each; what is no JSON object is no event."""
 
     def __init__(self) -> None:
         self._events: list[dict[str, Any]] = []
+        self._count = 0
         self._lock = threading.Lock()
 
     def catch_up(self, server: SimulatorServer | None) -> list[dict[str, Any]]:
         with self._lock:
             if server is not None:
-                self._events += map(json.loads, server.received(len(self._events)))
+                texts = server.received(self._count)
+                self._count += len(texts)
+                self._events += (event for text in texts if (event := _json_object(text)) is not None)
             return list(self._events)
 
     @property
     def count(self) -> int:
-        return len(self._events)
+        """Messages taken in, events or not."""
+        return self._count
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _read_rules(field: str, key: str, rules: Rules | None) -> list[dict[str, Any]]:

@@ -13,6 +13,22 @@ impl Secrets {
         }
     }
 
+    /// The start of `bytes` as text, at least `length` of them where there are as many, without secrets: not even a part
+    /// of one that the end cuts off.
+    pub fn masked_start(&self, bytes: &[u8], length: usize) -> String {
+        let longest = self.0.first().map_or(0, String::len);
+        let start = &bytes[..bytes.len().min(length + longest)];
+        let mut text = self.mask(&String::from_utf8_lossy(start));
+        if start.len() < bytes.len() {
+            let mut end = text.len().saturating_sub(longest);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+        }
+        text
+    }
+
     /// `text` with every secret replaced by `***`.
     pub fn mask(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| {

@@ -292,9 +292,9 @@ impl OpenAi {
 
     /// Reports a message that cannot be read; the session goes on.
     pub(super) fn malformed(&mut self, kind: Malformed, message: String, source: &Message, now: Instant) {
-        let excerpt = excerpt(source.as_bytes());
         let secrets = &self.settings.secrets;
-        let (message, excerpt) = (secrets.mask(&message), secrets.mask(&excerpt));
+        let excerpt = escaped(&secrets.masked_start(source.as_bytes(), EXCERPT_BYTES));
+        let message = secrets.mask(&message);
         let error = Box::new(Error::Malformed { kind, message, excerpt });
         self.events.push_back(Event::ours(Body::Error { error, fatal: false }, now));
     }
@@ -352,9 +352,8 @@ fn status(status: Option<&str>, details: &Value) -> TurnStatus {
     }
 }
 
-/// The start of a message, control characters and backslashes escaped, at most 4 KiB.
-fn excerpt(bytes: &[u8]) -> String {
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(EXCERPT_BYTES)]);
+/// A text with control characters and backslashes escaped, at most 4 KiB of it.
+fn escaped(start: &str) -> String {
     let mut text = String::new();
     for letter in start.chars() {
         let length = text.len();
