@@ -180,7 +180,9 @@ def _rows(report: Report) -> list[tuple[str, str, str]]:
 
 
 def _ms(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.1f} ms"
+    if value is None:
+        return "unknown"
+    return f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms"
 
 
 _OWN_QUESTION = Path(__file__).parent / "data" / "question.wav"
