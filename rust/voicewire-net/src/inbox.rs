@@ -138,6 +138,11 @@ impl Inbox {
         }
     }
 
+    /// Waits for a wake, at most `timeout`; for readers without an event loop.
+    pub fn wait(&self, timeout: Duration) {
+        self.wake.wait(timeout);
+    }
+
     /// Wakes the reader unless a wake is under way.
     pub fn wake(&self) {
         if !self.armed.swap(true, SeqCst) {
