@@ -164,9 +164,10 @@ def number(value: float) -> str:
 UNITS = {"burst": "µs", "paced": "µs", "duplex": "ms per s"}
 CPU = {"cpu_total_s": "CPU", "cpu_loop_thread_s": "CPU of the loop thread"}
 LATENCY = {"p50_ms": "median latency in ms", "p99_ms": "p99 latency in ms"}
+MEMORY = {"kib_per_session": "KiB per session", "rss_kib": "KiB at the end"}
 COMPARED = {
     "burst": CPU | {"wall_s": "time to the last event in ms"},
-    "paced": CPU | LATENCY | {"kib_per_session": "KiB per session", "cpu_import_s": "CPU s of the import"},
+    "paced": CPU | LATENCY | {"cpu_import_s": "CPU s of the import"} | MEMORY,
     "duplex": CPU | LATENCY,
 }
 

@@ -27,6 +27,9 @@ use crate::target::Target;
 /// Messages taken in before other sessions of the thread get their turn.
 const MESSAGES_PER_TURN: usize = 32;
 
+/// More than this in one turn is a burst: the longest delta of real services is 16 kB, and comes alone.
+const BACKLOG_BYTES: u64 = 24 * 1024;
+
 /// What tungstenite makes of a close code that may not be sent, and answers with.
 const FORBIDDEN_CODE: (u16, &str) = (1002, "Protocol violation");
 
@@ -157,6 +160,7 @@ impl Driver {
     /// Takes in a message and those that are there already.
     async fn read(&mut self, link: &mut Link, first: Option<Result<WsMessage, WsError>>) -> Option<End> {
         let (mut next, mut taken) = (first, 0);
+        let bytes_before = self.shared.stats.bytes_in.get();
         loop {
             match next {
                 Some(Ok(WsMessage::Close(frame))) => return Some(self.peer_closed(link, frame).await),
@@ -173,6 +177,9 @@ impl Driver {
                 Poll::Ready(message) => next = message,
                 Poll::Pending => break,
             }
+        }
+        if self.shared.stats.bytes_in.get() - bytes_before > BACKLOG_BYTES {
+            io::note_backlog();
         }
         // Pongs and close frames that tungstenite has queued.
         link.flushing = true;

@@ -189,8 +189,14 @@ impl IoThread {
     }
 }
 
+/// Tells the pace of this thread that a socket held more than one read took: waiting would only hold the peer up.
+pub(crate) fn note_backlog() {
+    PACE.with(|pace| pace.backlog.set(BACKLOG_PARKS));
+}
+
 thread_local! {
-    static PACE: Pace = const { Pace { last_park: Cell::new(None), streak: Cell::new(0) } };
+    static PACE: Pace =
+        const { Pace { last_park: Cell::new(None), streak: Cell::new(0), backlog: Cell::new(0) } };
 }
 
 /// Tells whether a thread is busy: how often it parks.
@@ -198,15 +204,24 @@ struct Pace {
     last_park: Cell<Option<Instant>>,
     /// Parks in a row that came within the window of the one before.
     streak: Cell<u32>,
+    /// Parks to go without waiting, since a peer sends faster than its socket is read.
+    backlog: Cell<u32>,
 }
 
 /// A question and its answer park a thread two or three times: that is no load.
 const BUSY_STREAK: u32 = 8;
 
+/// Parks without waiting after a backlog: a burst comes in pieces, with short gaps between them.
+const BACKLOG_PARKS: u32 = 16;
+
 impl Pace {
     /// How long the thread should wait for company before it parks; None where it is not busy.
     fn rest(&self, window: Duration, now: Instant) -> Option<Duration> {
         let since = now.saturating_duration_since(self.last_park.get()?);
+        if self.backlog.get() > 0 {
+            self.backlog.set(self.backlog.get() - 1);
+            return None;
+        }
         if window.is_zero() || since >= window.mul_f32(1.3) {
             self.streak.set(0);
             return None;
