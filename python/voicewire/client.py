@@ -8,7 +8,6 @@ import logging
 import os
 import threading
 import warnings
-import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -19,13 +18,15 @@ from voicewire._voicewire import Session
 from voicewire.config import SessionConfig
 from voicewire.destination import Destination, TokenProvider
 from voicewire.events import ErrorEvent, Event, UsageReported
-from voicewire.exceptions import ConnectionClosed, ForkedError, HandlerError, UnsupportedError, VoicewireError
+from voicewire.exceptions import ConnectionClosed, HandlerError, VoicewireError
+from voicewire.forks import watch
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
 from voicewire.policy import Limits, Timeouts
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
+from voicewire.unbuilt import buildable, refuse_unbuilt
 from voicewire.usage import Usage
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class RealtimeClient:
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
     ) -> None:
-        _refuse_unbuilt(limits, session_options)
-        self._config = _buildable(SessionConfig.from_options(config, **session_options))
+        refuse_unbuilt(limits, session_options)
+        self._config = buildable(SessionConfig.from_options(config, **session_options))
         self._destination = Destination.of(
             model,
             provider=provider,
@@ -121,7 +122,7 @@ class RealtimeClient:
         self._session_id: str | None = None
         self._simulator: Simulator | None = None
         self._wakes: Callable[[], int] = int
-        _clients.add(self)
+        watch(self)
 
     # Lifecycle
 
@@ -143,7 +144,7 @@ class RealtimeClient:
         """
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
-        config = _buildable(SessionConfig.from_options(config, **options))
+        config = buildable(SessionConfig.from_options(config, **options))
         self._session.begin()
         self._state, self._closing = "connecting", None
         try:
@@ -407,7 +408,7 @@ class RealtimeClient:
         Raises:
             ConfigError: An option is unknown or wrong.
         """
-        return self._command("update_session", _buildable(SessionConfig.from_options(**changes)).to_dict())
+        return self._command("update_session", buildable(SessionConfig.from_options(**changes)).to_dict())
 
     update_config = update_session
 
@@ -561,25 +562,6 @@ class RealtimeClient:
             session.close()
 
 
-def _refuse_unbuilt(limits: Limits | None, options: dict[str, Any]) -> None:
-    """Take out arguments whose value switches a feature off that is not built; any other value is an error."""
-    for name in _UNBUILT & options.keys():
-        if options.pop(name) not in (None, False):
-            raise UnsupportedError(f"{name}=", "leave it out: it is not built yet")
-    for name in ("max_duration", "max_cost", "idle_timeout"):
-        if getattr(limits, name, None) is not None:
-            raise UnsupportedError(f"Limits({name}=)", "leave it out: it is not built yet")
-
-
-def _buildable(config: SessionConfig) -> SessionConfig:
-    for name in ("input_format", "output_format"):
-        audio_format = config.to_dict().get(name)
-        kind = audio_format.get("type") if isinstance(audio_format, dict) else audio_format
-        if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
-            raise UnsupportedError(f"{name}={kind!r}", "use pcm16: G.711 is not built yet")
-    return config
-
-
 def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:
     register(event, handler)
     return handler
@@ -588,41 +570,3 @@ def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handle
 def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
     if not waiting.done():
         waiting.set_exception(error)
-
-
-class _ForkedSession:
-    """Stands for a session that belongs to the parent process."""
-
-    phase: State = "closed"
-
-    def close(self) -> list[int]:
-        return []
-
-    def __getattr__(self, name: str) -> Any:
-        raise ForkedError("client was made before a fork and belongs to the parent process")
-
-
-def _forsake() -> None:
-    """In a forked child: the sockets and threads of these clients are the parent's."""
-    for client in list(_clients):
-        # Kept alive, so that dropping it does not touch what the two processes share.
-        _forsaken.append(client._session)
-        client._session = _ForkedSession()  # type: ignore[assignment]
-        client._state, client._loop = "closed", None
-
-
-_UNBUILT = {
-    "reconnect",
-    "proxy",
-    "hooks",
-    "debug",
-    "retain_audio_s",
-    "output_sample_rate",
-    "record",
-    "project",
-    "location",
-}
-_clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()
-_forsaken: list[Session] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forsake)

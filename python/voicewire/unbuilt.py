@@ -1,0 +1,43 @@
+"""What the plan has and this version has not: an error that says so, in place of silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voicewire.config import SessionConfig
+from voicewire.exceptions import UnsupportedError
+from voicewire.policy import Limits
+
+__all__ = ["buildable", "refuse_unbuilt"]
+
+_ARGUMENTS = {
+    "reconnect",
+    "proxy",
+    "hooks",
+    "debug",
+    "retain_audio_s",
+    "output_sample_rate",
+    "record",
+    "project",
+    "location",
+}
+
+
+def refuse_unbuilt(limits: Limits | None, options: dict[str, Any]) -> None:
+    """Take out arguments whose value switches a feature off that is not built; any other value is an error."""
+    for name in _ARGUMENTS & options.keys():
+        if options.pop(name) not in (None, False):
+            raise UnsupportedError(f"{name}=", "leave it out: it is not built yet")
+    for name in ("max_duration", "max_cost", "idle_timeout"):
+        if getattr(limits, name, None) is not None:
+            raise UnsupportedError(f"Limits({name}=)", "leave it out: it is not built yet")
+
+
+def buildable(config: SessionConfig) -> SessionConfig:
+    """The same config, or an error where it asks for G.711."""
+    for name in ("input_format", "output_format"):
+        audio_format = config.to_dict().get(name)
+        kind = audio_format.get("type") if isinstance(audio_format, dict) else audio_format
+        if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
+            raise UnsupportedError(f"{name}={kind!r}", "use pcm16: G.711 is not built yet")
+    return config
