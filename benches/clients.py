@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from server import ROOT
 
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
@@ -40,18 +45,16 @@ CLIENTS = (
 )
 
 
-def commands(clients: Iterable[Client], floor: Path, voicewire_python: Path) -> dict[Client, list[str]]:
-    """How each client is started; voicewire is left out, with a word, where it cannot be imported."""
+def commands(clients: Iterable[Client], floor: Path, voicewire_python: Path | None) -> dict[Client, list[str]]:
+    """How each client is started; voicewire is left out where it cannot be imported."""
     found: dict[Client, list[str]] = {}
     for client in clients:
         if client.name == "floor":
             found[client] = [str(floor)]
         elif not client.is_voicewire:
             found[client] = [str(environment(client)), script(client)]
-        elif imports_voicewire(voicewire_python):
+        elif voicewire_python is not None:
             found[client] = [str(voicewire_python), script(client)]
-        else:
-            print(f"left out, no voicewire in {voicewire_python}: {client.name}", file=sys.stderr)
     return found
 
 
@@ -74,6 +77,38 @@ def environment(client: Client) -> Path:
     return python
 
 
-def imports_voicewire(python: Path) -> bool:
-    trial = [str(python), "-c", "from voicewire import RealtimeClient"]
-    return subprocess.run(trial, check=False, capture_output=True).returncode == 0
+def voicewire_environment(profile: str) -> Path:
+    """Return an interpreter with voicewire: the development one, or one of its own with a wheel of this profile."""
+    development = ROOT / ".venv" / "bin" / "python"
+    if profile == "development":
+        return development
+    directory = VENVS / f"voicewire_{profile}"
+    beside = development.with_name("maturin")
+    maturin = str(beside) if beside.exists() else shutil.which("maturin") or "maturin"
+    wheels = directory.with_suffix(".wheels")
+    shutil.rmtree(wheels, ignore_errors=True)
+    build = [maturin, "build", "--quiet", "--locked", "--profile", profile, "--out", str(wheels)]
+    subprocess.run(build, cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
+    python = directory / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, NUMPY, *map(str, wheels.glob("*.whl"))], check=True)
+    return python
+
+
+def extension_of(python: Path) -> dict[str, Any] | None:
+    """Tell which build of voicewire an interpreter imports, or None and a word where it imports none."""
+    trial = [str(python), "-c", EXTENSION]
+    done = subprocess.run(trial, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        print(f"voicewire is left out, {python} cannot import it: {done.stderr.strip()[-300:]}", file=sys.stderr)
+        return None
+    extension: dict[str, Any] = json.loads(done.stdout)
+    return extension
+
+
+EXTENSION = """
+import hashlib, json, pathlib, voicewire._voicewire as extension
+data = pathlib.Path(extension.__file__).read_bytes()
+print(json.dumps({"file": extension.__file__, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()[:16]}))
+"""

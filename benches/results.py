@@ -15,7 +15,7 @@ from server import ROOT
 
 MEASURES = (
     "cpu_total_s",
-    "cpu_loop_thread_s",
+    "cpu_loop_s",
     "wall_s",
     "p50_ms",
     "p99_ms",

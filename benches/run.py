@@ -3,6 +3,7 @@
 
     python benches/run.py                  # short form, about 3 minutes behind the builds
     python benches/run.py --full           # all sizes and session counts
+    python benches/run.py --profile release                # voicewire as its wheels are, in a virtualenv of its own
     python benches/run.py --works burst --clients voicewire_handlers picows_orjson
 
 Needs Linux, cargo and, for voicewire, an interpreter that can import it.
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from clients import CLIENTS, HERE, Client, commands
+from clients import CLIENTS, HERE, Client, commands, extension_of, voicewire_environment
 from results import describe, rounded, summed_up
 from server import ROOT, Server, build, cores
 from table import render
@@ -34,13 +35,18 @@ def main() -> int:
     chosen_works = [work for work in works(options.full) if work.name in options.works]
     chosen = [client for client in CLIENTS if client.name in options.clients]
     bench_server, floor = build(options.profile)
-    started = commands(chosen, floor, options.voicewire_python)
+    python = options.python or voicewire_environment(options.profile)
+    extension = extension_of(python)
+    started = commands(chosen, floor, python if extension else None)
     server_core, client_core = cores()
     if client_core is not None:
         # Inherited by every client; the server leaves for its own core.
         os.sched_setaffinity(0, {client_core})
     facts = describe(options, shlex.join(["python", *sys.argv]), {"server": server_core, "client": client_core})
+    facts["voicewire"] = {"python": str(python), "extension": extension}
     options.results.mkdir(parents=True, exist_ok=True)
+    if os.getloadavg()[0] > 1:
+        print(f"others are at work here, load average {os.getloadavg()[0]}: figures will be bad", file=sys.stderr)
     with Server(bench_server, server_core) as server:
         for work in chosen_works:
             result = facts | {"work": work.name, "cases": measure(work, started, server)}
@@ -58,8 +64,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="all sizes and session counts, 5 rounds")
     parser.add_argument("--works", nargs="+", default=["burst", "paced", "duplex"], metavar="WORK")
     parser.add_argument("--clients", nargs="+", default=[client.name for client in CLIENTS], metavar="CLIENT")
-    parser.add_argument("--voicewire-python", type=Path, default=Path(sys.executable), metavar="PATH")
-    parser.add_argument("--profile", default="development", help="cargo profile of the server and the Rust client")
+    parser.add_argument("--profile", default="development", help="cargo profile: development or release")
+    parser.add_argument("--python", type=Path, metavar="PATH", help="voicewire's interpreter, instead of that profile")
     parser.add_argument("--results", type=Path, default=HERE / "results", metavar="DIRECTORY")
     return parser.parse_args()
 
@@ -87,7 +93,7 @@ def measure(work: Work, started: dict[Client, list[str]], server: Server) -> lis
 
 def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
     """One client, one round: its report, the server's, and what does not add up."""
-    load = os.getloadavg()[0]
+    load, stolen = os.getloadavg()[0], stolen_s()
     report: dict[str, Any] = {}
     try:
         done = subprocess.run(
@@ -109,8 +115,15 @@ def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
     return {key: rounded(value) for key, value in report.items()} | {
         "server": sent,
         "load_average": load,
+        "stolen_s": rounded(stolen_s() - stolen),
         "faults": faults,
     }
+
+
+def stolen_s() -> float:
+    """Time in which the machine's cores were given to other guests of the host."""
+    fields = Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=9)
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def failure(code: int | None, told: str) -> dict[str, Any]:
@@ -122,7 +135,7 @@ def faults_of(case: Case, report: dict[str, Any], sent: dict[str, Any]) -> list[
     if "samples" not in report:
         return list(report["errors"])
     expected = {
-        "audio events received": (report.get("audio_events"), case.audio_events),
+        "audio events received": (report.get("events"), case.audio_events),
         "samples received": (report.get("samples"), case.samples),
         "samples announced": (report.get("expected_samples"), case.samples),
         "audio events sent": (sent["audio_events"], case.audio_events),

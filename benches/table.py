@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ TITLES = {
 LABELS = {client.name: client.label for client in CLIENTS}
 # Closer than this, two figures are not told apart on a shared machine.
 NOISE = 1.05
+HAND_BUILD = "picows_orjson"
 
 
 def render(results: Path, page: Path | None = None) -> str:
@@ -52,6 +54,7 @@ def table(result: Result) -> str:
     columns: list[tuple[str, Result, Cell]] = []
     for case in result["cases"]:
         columns.append((f"{case['label']}, {UNITS[work]}", case, cpu_cell))
+        columns.append(("× hand-build", case, ratio_cell))
         columns.append(("ms in all", case, wall_cell) if work == "burst" else ("p50 / p99 ms", case, latency_cell))
     heads = " | ".join(head for head, _, _ in columns)
     lines = [f"| client | {heads} |", "|---|" + "--:|" * len(columns)]
@@ -65,8 +68,27 @@ def table(result: Result) -> str:
 
 def cpu_cell(row: Row, case: Result) -> str:
     """CPU and, where other threads work besides, the loop thread's part of it."""
-    total, loop = figure(row, case, "cpu_total_s"), figure(row, case, "cpu_loop_thread_s")
-    return number(total) if loop > 0.95 * total else f"{number(total)} ({number(loop)})"
+    total, loop = figure(row, case, "cpu_total_s"), figure(row, case, "cpu_loop_s")
+    return number(total) if has_one_thread(row) else f"{number(total)} ({number(loop)})"
+
+
+def ratio_cell(row: Row, case: Result) -> str:
+    """CPU as a multiple of what the best hand-made client needs, and the loop thread's part likewise."""
+    hand_build = case["rows"].get(HAND_BUILD)
+    if not (hand_build and hand_build["is_valid"]):
+        return "–"
+    total, loop = (paired_ratio(row, hand_build, key) for key in ("cpu_total_s", "cpu_loop_s"))
+    return f"{total:.2f}" if has_one_thread(row) else f"{total:.2f} ({loop:.2f})"
+
+
+def paired_ratio(row: Row, base: Row, key: str) -> float:
+    """The median of the rounds' ratios: neighbours in a round met the same machine."""
+    pairs = zip(row["rounds"], base["rounds"], strict=True)
+    return statistics.median(mine[key] / theirs[key] for mine, theirs in pairs)
+
+
+def has_one_thread(row: Row) -> bool:
+    return float(row["median"]["cpu_loop_s"]) > 0.95 * float(row["median"]["cpu_total_s"])
 
 
 def wall_cell(row: Row, case: Result) -> str:
@@ -128,7 +150,7 @@ def figure(row: Row, case: Result, key: str) -> float:
     value = float(row["median"][key])
     if key == "wall_s":
         return value * 1000
-    if key in ("cpu_total_s", "cpu_loop_thread_s"):
+    if key in ("cpu_total_s", "cpu_loop_s"):
         is_duplex = case["uplink_ms"] > 0
         return value * 1000 / float(case["audio_seconds"]) if is_duplex else value * 1e6 / int(case["audio_events"])
     return value
@@ -138,8 +160,19 @@ def origin(result: Result) -> str:
     rounds = len(next(iter(result["cases"][0]["rows"].values()))["rounds"])
     return (
         f"`{result['command']}`, commit {result['commit']}, cargo profile {result['cargo_profile']}, "
-        f"{result['date'][:10]}; medians of {rounds} rounds."
+        f"{result['date'][:10]}; medians of {rounds} rounds, between whose CPU figures lay "
+        f"{100 * spread(result):.0f} % in the median row."
     )
+
+
+def spread(result: Result) -> float:
+    """How far the rounds of a row lie apart: largest CPU figure to smallest, less one, in the median row."""
+    found = []
+    for case in result["cases"]:
+        for row in case["rows"].values():
+            figures = [report["cpu_total_s"] for report in row["rounds"] if "cpu_total_s" in report]
+            found += [max(figures) / min(figures) - 1] if figures else []
+    return statistics.median(found) if found else 0.0
 
 
 def machines(found: list[Result]) -> str:
@@ -162,7 +195,7 @@ def number(value: float) -> str:
 
 
 UNITS = {"burst": "µs", "paced": "µs", "duplex": "ms per s"}
-CPU = {"cpu_total_s": "CPU", "cpu_loop_thread_s": "CPU of the loop thread"}
+CPU = {"cpu_total_s": "CPU", "cpu_loop_s": "CPU of the loop thread"}
 LATENCY = {"p50_ms": "median latency in ms", "p99_ms": "p99 latency in ms"}
 MEMORY = {"kib_per_session": "KiB per session", "rss_kib": "KiB at the end"}
 COMPARED = {

@@ -83,7 +83,7 @@ class Tally:
     """What arrived, of all sessions."""
 
     is_paced: bool = False
-    audio_events: int = 0
+    events: int = 0
     samples: int = 0
     sum: int = 0
     expected_samples: int = 0
@@ -94,7 +94,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
     def audio(self, samples: Samples, event_id: str) -> None:
-        self.audio_events += 1
+        self.events += 1
         self.samples += samples.size
         if self.is_paced:
             self.latencies_ns.append(time.monotonic_ns() - int(event_id[6:]))
@@ -173,7 +173,7 @@ async def measure(peer: type[Peer], options: argparse.Namespace) -> dict[str, An
     for session in sessions:
         await session.close()
     return cost | {
-        "audio_events": tally.audio_events,
+        "events": tally.events,
         "samples": tally.samples,
         "expected_samples": tally.expected_samples,
         "transcript_characters": len("".join(tally.transcript)),
@@ -242,7 +242,7 @@ class Clocks:
     def __sub__(self, begin: Clocks) -> dict[str, float]:
         return {
             "cpu_total_s": self.process - begin.process,
-            "cpu_loop_thread_s": self.thread - begin.thread,
+            "cpu_loop_s": self.thread - begin.thread,
             "wall_s": self.wall - begin.wall,
             "run_queue_wait_s": self.wait - begin.wait,
             "voluntary_switches": self.switches - begin.switches,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import threading
+from queue import SimpleQueue
 
 from voicewire.simulator import Simulator
 
@@ -14,9 +14,10 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; both end it with exit code 0."""
-    stopped = threading.Event()
+    # Of all that a thread can wait for, this alone may be filled by a signal handler that interrupts the waiting.
+    stopped: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda number, _frame: stopped.put(number))
     simulator = Simulator(
         host=options.host,
         port=options.port,
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps({"url": simulator.url, "http_url": simulator.http_url}), flush=True)
         else:
             print(f"listening on {simulator.url} (Ctrl-C stops it)", flush=True)
-        stopped.wait()
+        stopped.get()
     finally:
         simulator.stop()
     return 0
