@@ -12,12 +12,16 @@ Needs Linux, cargo and, for voicewire, an interpreter that can import it.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +51,7 @@ def main() -> int:
     options.results.mkdir(parents=True, exist_ok=True)
     if os.getloadavg()[0] > 1:
         print(f"others are at work here, load average {os.getloadavg()[0]}: figures will be bad", file=sys.stderr)
-    with Server(bench_server, server_core) as server:
+    with alone(), Server(bench_server, server_core) as server:
         for work in chosen_works:
             result = facts | {"work": work.name, "cases": measure(work, started, server)}
             text = json.dumps(result, indent=1, ensure_ascii=False)
@@ -57,6 +61,18 @@ def main() -> int:
     else:
         print(render(options.results))
     return 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other run of this script is measuring on this machine: they would share two cores."""
+    with (Path(tempfile.gettempdir()) / "voicewire-benches.lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run is measuring: waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def parse_arguments() -> argparse.Namespace:

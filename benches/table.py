@@ -84,7 +84,7 @@ def ratio_cell(row: Row, case: Result) -> str:
 def paired_ratio(row: Row, base: Row, key: str) -> float:
     """The median of the rounds' ratios: neighbours in a round met the same machine."""
     pairs = zip(row["rounds"], base["rounds"], strict=True)
-    return statistics.median(mine[key] / theirs[key] for mine, theirs in pairs)
+    return statistics.median(float(mine[key]) / float(theirs[key]) for mine, theirs in pairs)
 
 
 def has_one_thread(row: Row) -> bool:
