@@ -14,6 +14,8 @@ __all__ = [
     "AudioDelta",
     "Closed",
     "ConfigMismatch",
+    "ConversationItem",
+    "ConversationStore",
     "ErrorEvent",
     "Event",
     "EventIterator",
@@ -46,9 +48,13 @@ __all__ = [
     "canonical_name",
     "check_endpoint",
     "configure",
+    "decode_event",
+    "dialect_facts",
+    "encode_session",
     "float_to_pcm16",
     "pcm16_to_float",
     "read_wav",
+    "unsupported_options",
 ]
 
 @disjoint_base
@@ -328,6 +334,78 @@ class ServerEvent(Event):
         """``raw.get(key, default)``."""
 
 @final
+class ConversationItem:
+    """An item of the conversation: a live view, which shows what is known when it is read."""
+
+    @property
+    def id(self) -> str:
+        """The provider's id."""
+    @property
+    def type(self) -> str:
+        """ "message", "function_call", "function_call_output", "mcp_call", …; empty before it was added."""
+    @property
+    def role(self) -> str | None:
+        """ "user", "assistant" or "system"; None for calls."""
+    @property
+    def status(self) -> str | None:
+        """ "in_progress", "completed" or "incomplete"; None where the server does not tell."""
+    @property
+    def text(self) -> str:
+        """Written words so far."""
+    @property
+    def transcript(self) -> str:
+        """Spoken words so far; empty once the item was truncated, as at the server."""
+    @property
+    def has_audio(self) -> bool:
+        """Whether the item is spoken."""
+    @property
+    def audio(self) -> NDArray[np.int16]:
+        """1-D samples that are kept (``retain_audio_s``), a new array at each access; empty without retention."""
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the audio, 0 before any came."""
+    @property
+    def audio_ms(self) -> int:
+        """Milliseconds of audio that came, kept or not."""
+    @property
+    def truncated_ms(self) -> int | None:
+        """Where the audio was cut, in ms, or None."""
+    @property
+    def arguments(self) -> str | None:
+        """Arguments of a call so far, as text; None for other items."""
+    @property
+    def output(self) -> str | None:
+        """Output of a call, or None."""
+    @property
+    def call_id(self) -> str | None:
+        """Id that ties a call to its output, or None."""
+    @property
+    def name(self) -> str | None:
+        """Name of the tool, or None."""
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The item's JSON as the server told it last, without audio; empty before it was added."""
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        """Content parts as the OpenAI reference client shows them: dicts with type and text or transcript."""
+    @property
+    def formatted(self) -> Any:
+        """The same words under the reference client's names: text, transcript, audio, tool, output."""
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ConversationStore:
+    """The items of a session, shared with it."""
+
+    def __new__(cls) -> Self: ...
+    def items(self) -> list[ConversationItem]: ...
+    def item(self, id: str) -> ConversationItem | None: ...
+    def clear(self) -> None: ...
+    def forgotten(self) -> int: ...
+
+@final
 class Hub:
     """Takes what the sessions of one event loop have received to their handlers and iterators."""
 
@@ -365,8 +443,8 @@ class EventIterator(AsyncIterator[Event]):
 class Session:
     """One session, owned by a client, which it holds weakly and tells of receipts, the start and the end."""
 
-    def __new__(cls, owner: object, limits: str) -> Self: ...
-    def begin(self) -> None:
+    def __new__(cls, owner: object, limits: str, retain_audio_s: float = 0.0) -> Self: ...
+    def begin(self, dialect: str, config: str) -> None:
         """Begin to connect: from here on commands and audio are kept for the session to come."""
     def abort(self) -> list[int]:
         """Give up what ``begin`` began; returns receipts of commands that will never be written."""
@@ -376,6 +454,16 @@ class Session:
         """Append a command; returns the number of its receipt and its ``event_id``."""
     def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
         """See ``RealtimeClient.send_audio``."""
+    def conversation(self) -> ConversationStore:
+        """The items of the conversation."""
+    def tell_changes(self, on: bool) -> None:
+        """Whether ``owner._conversed`` is called with each change of the conversation."""
+    def consult_turns(self, on: bool) -> None:
+        """Whether ``owner._answering`` is asked for each ended response."""
+    def uncommitted_ms(self) -> float:
+        """Milliseconds of audio sent since the last commit or clear."""
+    def session_message(self) -> str | None:
+        """JSON of the message with the session object that the server told last, or None."""
     def ping(self) -> int:
         """Ask the peer for a pong; returns the number of the receipt."""
     def flush(self) -> int:
@@ -488,3 +576,15 @@ def canonical_name(name: str) -> str:
 
 def configure(io_threads: int | None = None, wake_latency_ms: float | None = None) -> None:
     """Set how the I/O threads work."""
+
+def decode_event(store: ConversationStore, text: str) -> list[tuple[Event, ConversationItem, bool, bool]]:
+    """Take one server event, as JSON, into a conversation; what it changed: event, item, appended, completed."""
+
+def dialect_facts(dialect: str) -> str:
+    """What a dialect can do, as JSON."""
+
+def encode_session(config: str, dialect: str, session_type: str = "realtime") -> str:
+    """The session object of a configuration in a dialect's words, as JSON."""
+
+def unsupported_options(config: str, dialect: str, session_type: str = "realtime") -> list[str]:
+    """Options of a configuration that a dialect has no words for."""

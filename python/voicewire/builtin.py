@@ -19,7 +19,7 @@ def builtin_simulator() -> Simulator:
     with _lock:
         simulator = _running.get(os.getpid())
         if simulator is None:
-            simulator = _running[os.getpid()] = Simulator().start()
+            simulator = _running[os.getpid()] = Simulator(beta="allow").start()
             atexit.register(_stop, simulator, os.getpid())
         return simulator
 

@@ -8,18 +8,20 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from voicewire import parse
 from voicewire._voicewire import Session
+from voicewire.capabilities import Capabilities, capabilities_of
 from voicewire.commands import Commands
-from voicewire.config import SessionConfig
-from voicewire.destination import Destination, TokenProvider
+from voicewire.config import SessionConfig, detection_type
+from voicewire.conversation import Conversation, ConversationItem
+from voicewire.destination import Destination, SessionType, TokenProvider
 from voicewire.events import ErrorEvent, Event, UsageReported
-from voicewire.exceptions import ConnectionClosed, HandlerError, VoicewireError
+from voicewire.exceptions import ConfigError, ConnectionClosed, HandlerError, VoicewireError
 from voicewire.forks import watch
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
@@ -28,6 +30,7 @@ from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.unbuilt import buildable, refuse_unbuilt
 from voicewire.usage import Usage
+from voicewire.utility import Utility
 
 if TYPE_CHECKING:
     from voicewire.simulator import Simulator
@@ -53,9 +56,15 @@ class RealtimeClient(Commands):
         provider: "openai" or "sim", where the model does not say.
         api_key: Key; else OPENAI_API_KEY, which goes to OpenAI's own host and this machine only.
         url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets ``/realtime`` appended.
-        dialect: "ga", OpenAI's protocol since 2025.
+        dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen";
+            None: the provider's.
+        call_id: A WebRTC or SIP call to join as a sideband, in place of a model.
+        session_type: "realtime", or "transcription": text for audio, no answers.
         token_provider: Called at every connect for a key; may be async.
         headers: Further headers of the handshake.
+        auto_truncate: Cut an answer that the user speaks over where he stopped hearing it.
+        retain_audio_s: Seconds of audio to keep in the conversation, newest of both sides; 0 keeps none.
+        strict: Raise ``ConfigError`` for options that the dialect has no words for, in place of ``ConfigMismatch``.
         subprotocol_auth: Send the key as a WebSocket subprotocol instead of a header.
         limits: What may wait where.
         timeouts: How long to wait for what.
@@ -78,11 +87,16 @@ class RealtimeClient(Commands):
         api_key: str | None = None,
         url: str | None = None,
         dialect: str | None = None,
+        call_id: str | None = None,
+        session_type: SessionType = "realtime",
         token_provider: TokenProvider | None = None,
         headers: Mapping[str, str] | None = None,
         subprotocol_auth: bool = False,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
+        auto_truncate: bool = True,
+        retain_audio_s: float = 0,
+        strict: bool = False,
         ca: str | os.PathLike[str] | None = None,
         client_cert: tuple[str, str] | None = None,
         allow_insecure: bool = False,
@@ -97,6 +111,8 @@ class RealtimeClient(Commands):
             provider=provider,
             url=url,
             dialect=dialect,
+            call_id=call_id,
+            session_type=session_type,
             api_key=api_key,
             token_provider=token_provider,
             headers=headers,
@@ -105,17 +121,26 @@ class RealtimeClient(Commands):
             ca=ca,
             client_cert=client_cert,
         )
+        if strict:
+            self._refuse_unsupported()
         self._timeouts = timeouts or Timeouts()
+        self._auto_truncate = parse.flag("auto_truncate", auto_truncate)
         self._name = name
-        self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()))
+        retain = parse.number("retain_audio_s", retain_audio_s)
+        self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()), retain)
+        self._conversation = Conversation(self._session.conversation())
         self._realtime = Realtime(self)
+        self._utility = Utility(self._session, self._handler_failed)
         self._registered: list[_Entry] = []
         self._receipts: dict[int, Receipt] = {}
-        self._early: dict[int, tuple[Any, BaseException | None]] = {}
+        self._early: dict[int, tuple[Any, BaseException | None, Sequence[str]]] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Future[None] | None = None
         self._state: State = "idle"
+        self._first_config = self._config
+        self._changes: list[tuple[SessionConfig, Receipt]] = []
+        self._resetting = False
         self._closing: Receipt | None = None
         self._waits: set[asyncio.Future[Any]] = set()
         self._usage = Usage()
@@ -145,10 +170,11 @@ class RealtimeClient(Commands):
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
         config = buildable(SessionConfig.from_options(config, **options))
-        self._session.begin()
+        config = SessionConfig.from_options({**self._base().to_dict(), **config.to_dict()})
+        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
         self._state, self._closing = "connecting", None
         try:
-            self._config = SessionConfig.from_options({**self._config.to_dict(), **config.to_dict()})
+            self._config = config
             await self._open(await self._destination.key(api_key))
         except BaseException:
             if self._state == "connecting":
@@ -171,6 +197,18 @@ class RealtimeClient(Commands):
         # Without a loop nobody will tell how it ended; the I/O thread closes the socket all the same.
         if was_idle or self._loop is None or self._loop.is_closed():
             self._gone(ConnectionClosed(None, "disconnected"))
+        return receipt
+
+    def reset(self) -> Receipt:
+        """Close the session and go back to the start: no handlers, an empty conversation, no usage, the first options.
+
+        Returns:
+            As of ``disconnect``.
+        """
+        self.clear_event_handlers()
+        self._resetting = True
+        receipt = self.disconnect()
+        self._cleared()
         return receipt
 
     async def __aenter__(self) -> Self:
@@ -218,6 +256,23 @@ class RealtimeClient(Commands):
     def usage(self) -> Usage:
         """Tokens of all responses so far."""
         return self._usage
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do: static flags, known before there is a session."""
+        return capabilities_of(self._destination.dialect)
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session object as the server told it last, in its own words; empty before the first."""
+        message = self._session.session_message()
+        session: dict[str, Any] = (json.loads(message).get("session") or {}) if message else {}
+        return session
+
+    @property
+    def conversation(self) -> Conversation:
+        """The items of the conversation, up to date with the event that a handler is given."""
+        return self._conversation
 
     @property
     def realtime(self) -> Realtime:
@@ -347,6 +402,36 @@ class RealtimeClient(Commands):
             self._waits.discard(found)
             unsubscribe()
 
+    async def wait_for_session_created(self, timeout: float | None = None) -> bool:
+        """Wait until the session is ready; True.
+
+        Raises:
+            ConnectionClosed: ``connect`` was not called, or the session ended.
+            TimeoutError: It was not ready within ``timeout`` seconds.
+        """
+        if self.state == "idle":
+            raise ConnectionClosed(None, "session is idle: call connect() first")
+        if self.state == "connecting":
+            await self.wait_for("open", timeout)
+        elif self.state != "open":
+            raise ConnectionClosed(None, f"session is {self.state}")
+        return True
+
+    async def wait_for_next_item(self, timeout: float | None = None) -> ConversationItem:
+        """Wait for the next item that is added to the conversation, by either side."""
+        item: ConversationItem = (await self.wait_for("conversation.item.appended", timeout)).item
+        return item
+
+    async def wait_for_next_completed_item(self, timeout: float | None = None) -> ConversationItem:
+        """Wait for the next item of the conversation that is complete."""
+        item: ConversationItem = (await self.wait_for("conversation.item.completed", timeout)).item
+        return item
+
+    def clear_event_handlers(self) -> None:
+        """Take out all handlers."""
+        for entry in list(self._registered):
+            self._remove(entry)
+
     # What the core tells
 
     def _connected(self, session_id: str | None) -> None:
@@ -364,14 +449,17 @@ class RealtimeClient(Commands):
         self._abandon(abandoned)
         self._gone(ConnectionClosed(None, "session is closed"))
 
-    def _settled(self, number: int, value: Any, error: Exception | None) -> None:
+    def _settled(self, number: int, value: Any, error: Exception | None, ignored: Sequence[str] = ()) -> None:
         with self._lock:
             receipt = self._receipts.pop(number, None)
             if receipt is None:
                 # The calling thread has not made the receipt yet.
-                self._early[number] = (value, error)
+                self._early[number] = (value, error, ignored)
                 return
-        receipt._settle(value, error)
+        receipt._settle(value, error, ignored)
+
+    def _conversed(self, event: Event, item: ConversationItem, appended: bool, completed: bool) -> None:
+        self._utility.conversed(event, item, appended, completed)
 
     def _used(self, event: UsageReported) -> None:
         self._usage += event.usage
@@ -394,6 +482,7 @@ class RealtimeClient(Commands):
         options = {
             **self._destination.endpoint(key, self._simulator_url()),
             "timeouts": self._timeouts.to_dict(),
+            "auto_truncate": self._auto_truncate,
         }
         self._opening = loop.create_future()
         self._wakes = lambda: hub.wakes
@@ -405,6 +494,32 @@ class RealtimeClient(Commands):
             raise
         finally:
             self._opening = None
+
+    def get_turn_detection_type(self) -> str | None:
+        """How turns are detected: "server_vad", "semantic_vad", …, or None for manual turns."""
+        return detection_type(self._merged(), self.session)
+
+    def _changed(self, config: SessionConfig, receipt: Receipt) -> None:
+        self._changes.append((config, receipt))
+
+    def _base(self) -> SessionConfig:
+        """What a new session starts from; changes that were never sent come behind it by themselves."""
+        if self._state != "idle":
+            self._config, self._changes = self._merged(), []
+        return self._config
+
+    def _merged(self) -> SessionConfig:
+        """The options with all changes that were not refused."""
+        options = self._config.to_dict()
+        for config, receipt in self._changes:
+            if not receipt.done() or receipt.exception() is None:
+                options.update(config.to_dict())
+        return SessionConfig.from_options(options)
+
+    def _cleared(self) -> None:
+        self._conversation.clear()
+        self._usage = Usage()
+        self._config, self._changes = self._first_config, []
 
     def _simulator_url(self) -> str | None:
         if self._destination.provider != "sim" or self._destination.url is not None:
@@ -436,6 +551,9 @@ class RealtimeClient(Commands):
 
     def _gone(self, error: ConnectionClosed) -> None:
         self._state = "closed"
+        if self._resetting:
+            self._resetting = False
+            self._cleared()
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}
             closing, self._closing = self._closing, None
@@ -448,6 +566,14 @@ class RealtimeClient(Commands):
         if closing is not None:
             closing._settle()
 
+    def _refuse_unsupported(self) -> None:
+        from voicewire._voicewire import unsupported_options
+
+        where = self._destination
+        names = unsupported_options(json.dumps(self._config.to_dict()), where.dialect, where.session_type)
+        if names:
+            raise ConfigError(f"dialect {where.dialect} has no words for {', '.join(names)}", field=names[0])
+
     def _callable(self, handler: Handler) -> Handler:
         if not callable(handler):
             raise TypeError(f"handler cannot be called: {handler!r}")
@@ -455,13 +581,17 @@ class RealtimeClient(Commands):
 
     def _register(self, event: EventKey, handler: Handler, call: Handler) -> _Entry:
         keys = keys_of(event)
-        entry = (keys, handler, [self._session.add_handler(key, call) for key in keys])
+        entry = (keys, handler, [self._add_handler(key, call) for key in keys])
         self._registered.append(entry)
         return entry
 
+    def _add_handler(self, key: str, call: Handler) -> int:
+        kind, name = key.split(":", 1)
+        return self._utility.add(name, call) if kind == "utility" else self._session.add_handler(key, call)
+
     def _remove(self, entry: _Entry) -> None:
         for token in entry[2]:
-            self._session.remove_handler(token)
+            (self._utility.remove if token < 0 else self._session.remove_handler)(token)
         if entry in self._registered:
             self._registered.remove(entry)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from voicewire import parse
 from voicewire.config import SessionConfig
+from voicewire.content import image_part, parts_of
+from voicewire.exceptions import ConfigError
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
 from voicewire.unbuilt import buildable
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from voicewire.client import RealtimeClient
 
 __all__ = ["Commands"]
+
+# Services refuse to make a turn of less: "Expected at least 100ms of audio".
+_SHORTEST_TURN_MS = 100
 
 
 class Commands:
@@ -56,37 +61,153 @@ class Commands:
         """Add a text of the user to the conversation and, unless ``respond`` is False, ask for an answer."""
         return self._command("send_text", {"text": parse.text("text", text), "respond": bool(respond)})
 
+    def send_user_message_content(self, content: str | Sequence[Mapping[str, Any]], *, respond: bool = True) -> Receipt:
+        """Add a message of the user to the conversation and, unless ``respond`` is False, ask for an answer.
+
+        Args:
+            content: A text, or parts: ``{"type": "input_text", "text": …}``, ``{"type": "input_audio", "audio": …}``
+                (samples as for ``send_audio`` at the session's rate, or base64 text), ``{"type": "input_image",
+                "image": …}`` (as for ``send_image``) or ``"image_url"``.
+            respond: Whether to ask for an answer.
+
+        Raises:
+            ConfigError: A part is wrong; it names it.
+        """
+        item = {"type": "message", "role": "user", "content": parts_of(content)}
+        created = self._command("raw", {"type": "conversation.item.create", "payload": {"item": item}})
+        return self.create_response() if respond else created
+
+    def send_image(
+        self, image: Any, *, mime_type: str | None = None, detail: str | None = None, respond: bool = False
+    ) -> Receipt:
+        """Add an image of the user to the conversation.
+
+        Args:
+            image: PNG, JPEG, WebP or GIF as bytes, the path of such a file, or a ``data:`` or https URL.
+            mime_type: Its type, where the bytes do not tell.
+            detail: "auto", "low" or "high": how closely the model looks.
+            respond: Whether to ask for an answer.
+
+        Raises:
+            UnsupportedError: The service takes no images.
+            ConfigError: It is no image.
+            OSError: The file cannot be read.
+        """
+        part = image_part("image", image, mime_type, detail)
+        return self.send_user_message_content([part], respond=respond)
+
+    def send(
+        self, text: str | None = None, audio: Any = None, image: Any = None, *, turn_complete: bool = True
+    ) -> Receipt:
+        """Add a message of text, audio and image, whichever are given, and ask for an answer if the turn is complete.
+
+        Raises:
+            ConfigError: Nothing is given, or a part is wrong.
+        """
+        parts: list[dict[str, Any]] = []
+        if image is not None:
+            parts.append(image_part("image", image))
+        if audio is not None:
+            parts.append({"type": "input_audio", "audio": audio})
+        if text is not None:
+            parts.append({"type": "input_text", "text": text})
+        if not parts:
+            raise ConfigError("nothing to send: give text, audio or image", field="text")
+        return self.send_user_message_content(parts, respond=turn_complete)
+
     def create_response(self, **overrides: Any) -> Receipt:
-        """Ask for a response; overrides are session options or fields of ``response.create`` for this one."""
+        """Ask for a response; with manual turns, audio sent since the last commit becomes a turn first.
+
+        Requests wait for each other: one is in flight at a time.
+
+        Args:
+            overrides: Session options or fields of ``response.create`` for this response. ``conversation="none"``
+                answers outside of the conversation, beside a running response; match it by ``metadata``.
+        """
+        if self._session.uncommitted_ms() >= _SHORTEST_TURN_MS and self.get_turn_detection_type() is None:
+            self.commit_audio()
         return self._command("create_response", overrides)
+
+    def request_response(self, instruction: str | None = None) -> Receipt:
+        """Ask for a response, with an instruction for this one."""
+        return self.create_response(**({} if instruction is None else {"instructions": instruction}))
 
     def cancel_response(self, item_id: str | None = None, sample_count: int | None = None) -> Receipt:
         """Stop the response in progress; audio of it that still comes is dropped.
 
         Args:
             item_id: The item to cut where the listener stopped hearing it.
-            sample_count: Samples of it that were heard, at the rate of ``AudioDelta.sample_rate``.
+            sample_count: Samples of it that were heard, at the rate of ``AudioDelta.sample_rate``; at most those that
+                came count, and 0 cuts nothing.
 
         Returns:
             A receipt that resolves with the cancelled ``response.done``, or None where nothing was in progress.
         """
-        payload: dict[str, Any] = {}
-        if item_id is not None and sample_count is not None:
-            payload = {
-                "item_id": parse.text("item_id", item_id),
-                "audio_end_ms": int(sample_count) * 1000 // 24_000,
-            }
-        return self._command("cancel_response", payload if payload.get("audio_end_ms") else {})
+        if item_id is None or sample_count is None:
+            return self._command("cancel_response")
+        payload = {"item_id": parse.text("item_id", item_id), "samples": parse.integer("sample_count", sample_count)}
+        return self._command("cancel_response", payload)
+
+    def interrupt(self) -> Receipt:
+        """Stop the answer: cancel the response in progress and cut what plays where the listener stopped hearing it.
+
+        Where the listener is: what ``report_played`` told, else an estimate from the clock. ``Interrupted`` tells
+        players to fall silent. Without a response and without unheard audio nothing is sent.
+        """
+        return self._command("interrupt")
+
+    def report_played(self, item_id: str, samples: int) -> Receipt:
+        """Tell how much of an item the listener has heard, for players of your own, such as a phone line.
+
+        Args:
+            item_id: As of its ``AudioDelta``s.
+            samples: Heard so far, at the rate of ``AudioDelta.sample_rate``; the highest report counts.
+        """
+        payload = {"item_id": parse.text("item_id", item_id), "samples": parse.integer("samples", samples)}
+        return self._command("report_played", payload)
+
+    def delete_item(self, item_id: str) -> Receipt:
+        """Delete an item of the conversation."""
+        return self._of_item("conversation.item.delete", item_id)
+
+    def retrieve_item(self, item_id: str) -> Receipt:
+        """Fetch an item as the server has it, the user's audio included; the receipt's event has it in ``raw``."""
+        return self._of_item("conversation.item.retrieve", item_id)
+
+    def truncate_item(self, item_id: str, audio_end_ms: int, *, content_index: int = 0) -> Receipt:
+        """Cut an item's audio; the server deletes its transcript too.
+
+        Raises:
+            ConfigError: ``audio_end_ms`` is not above 0: services refuse that.
+        """
+        cut = {
+            "audio_end_ms": parse.integer("audio_end_ms", audio_end_ms, 1),
+            "content_index": parse.integer("content_index", content_index),
+        }
+        return self._of_item("conversation.item.truncate", item_id, **cut)
 
     def update_session(self, **changes: Any) -> Receipt:
         """Change options of the session, in neutral words; the rest stays as it is.
 
+        Before ``connect`` the change is kept and sent once the session is ready; a later ``connect`` has it too.
+
+        Returns:
+            A receipt that resolves with ``session.updated``; its ``ignored`` names the options that the service has no
+            words for or shows differently than asked, which ``ConfigMismatch`` tells as well.
+
         Raises:
             ConfigError: An option is unknown or wrong.
         """
-        return self._command("update_session", buildable(SessionConfig.from_options(**changes)).to_dict())
+        config = buildable(SessionConfig.from_options(**changes))
+        receipt = self._command("update_session", config.to_dict())
+        self._changed(config, receipt)
+        return receipt
 
     update_config = update_session
+
+    def get_turn_detection_type(self) -> str | None:
+        """How turns are detected: "server_vad", "semantic_vad", …, or None for manual turns."""
+        raise NotImplementedError
 
     async def ask(self, text: str, *, timeout: float | None = None) -> Reply:
         """Send a text and collect the whole answer.
@@ -108,6 +229,13 @@ class Commands:
             OSError: The file cannot be read.
         """
         await stream_file(cast("RealtimeClient", self), path)
+
+    def _of_item(self, type: str, item_id: str, **fields: Any) -> Receipt:
+        payload = {"item_id": parse.text("item_id", item_id), **fields}
+        return self._command("raw", {"type": type, "payload": payload})
+
+    def _changed(self, config: SessionConfig, receipt: Receipt) -> None:
+        raise NotImplementedError
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
         raise NotImplementedError

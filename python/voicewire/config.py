@@ -21,6 +21,7 @@ __all__ = [
     "SessionConfig",
     "Timeouts",
     "Unset",
+    "detection_type",
 ]
 
 
@@ -183,6 +184,17 @@ class AudioFormat:
     def to_dict(self) -> dict[str, Any]:
         """Type and rate, ready for JSON."""
         return asdict(self)
+
+
+def detection_type(config: SessionConfig, session: Mapping[str, Any]) -> str | None:
+    """How turns are detected, from what was asked for, else from the server's session object; None: by hand."""
+    wanted = config.turn_detection
+    if wanted is UNSET:
+        spoken = session.get("audio", {}).get("input", {})
+        wanted = {**session, **spoken}.get("turn_detection", {"type": "server_vad"})
+    words = wanted.to_dict() if isinstance(wanted, (ServerVAD, SemanticVAD)) else wanted or {}
+    kind: str | None = words.get("type")
+    return kind
 
 
 def _given(config: SessionConfig | JSONObject | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicewire.events import KINDS, Event
 from voicewire.exceptions import ConfigError
+from voicewire.utility import UTILITY_EVENTS
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
@@ -36,6 +37,8 @@ def keys_of(event: EventKey) -> tuple[str, ...]:
     if not isinstance(event, str) or not event:
         raise ConfigError("neither an event class nor a name", field="event", value=event)
     name = _SPELLINGS.get(event, event)
+    if name in UTILITY_EVENTS:
+        return (f"utility:{name}",)
     if name in KINDS and name != "server":
         return (f"neutral:{name}",)
     if name in ("*", "server.*"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 __all__ = ["Receipt"]
@@ -20,12 +20,14 @@ class Receipt:
 
     Attributes:
         event_id: The ``event_id`` sent with the command, or None where it has none.
+        ignored: Session options that the service has no words for or shows differently than asked, once answered.
     """
 
-    __slots__ = ("__weakref__", "_done", "_error", "_lock", "_value", "_waiters", "event_id")
+    __slots__ = ("__weakref__", "_done", "_error", "_lock", "_value", "_waiters", "event_id", "ignored")
 
     def __init__(self, event_id: str | None = None) -> None:
         self.event_id = event_id
+        self.ignored: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._done = False
         self._value: Any = None
@@ -75,10 +77,11 @@ class Receipt:
         fate = "open" if not self._done else "done" if self._error is None else repr(self._error)
         return f"<Receipt {self.event_id or ''} {fate}>".replace("  ", " ")
 
-    def _settle(self, value: Any = None, error: BaseException | None = None) -> None:
+    def _settle(self, value: Any = None, error: BaseException | None = None, ignored: Sequence[str] = ()) -> None:
         with self._lock:
             if self._done:
                 return
+            self.ignored = tuple(ignored)
             self._value, self._error, self._done = value, error, True
             waiters, self._waiters = self._waiters, []
         for waiter in waiters:

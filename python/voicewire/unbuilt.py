@@ -15,7 +15,6 @@ _ARGUMENTS = {
     "proxy",
     "hooks",
     "debug",
-    "retain_audio_s",
     "output_sample_rate",
     "record",
     "project",

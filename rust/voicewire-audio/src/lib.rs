@@ -6,4 +6,5 @@
 pub mod base64;
 pub mod pcm16;
 pub mod resample;
+pub mod tape;
 pub mod wav;

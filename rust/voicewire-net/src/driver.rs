@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
-use voicewire_proto::{Body, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled};
+use voicewire_proto::{Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
@@ -272,8 +272,11 @@ impl Driver {
             taken += 1;
             match entry {
                 Entry::Command(command, id) => {
-                    self.asked = Some(Instant::now());
-                    self.protocol.send(*command, id);
+                    let now = Instant::now();
+                    if !matches!(*command, Command::ReportPlayed { .. }) {
+                        self.asked = Some(now);
+                    }
+                    self.protocol.send(*command, id, now);
                     self.transmit(link);
                 }
                 Entry::Audio(message) => self.feed(link, message),
@@ -418,7 +421,7 @@ impl Driver {
     }
 
     fn settle(&mut self, receipt: ReceiptId, outcome: Outcome) {
-        let delivery = self.delivery(Item::Settled(Settled { receipt, outcome }), 0);
+        let delivery = self.delivery(Item::Settled(Settled { receipt, outcome, ignored: Vec::new() }), 0);
         self.batch.push(delivery);
     }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use thiserror::Error;
-use voicewire_proto::{Command, CommandId, ReceiptId};
+use voicewire_proto::{AudioEncoder, Command, CommandId, ReceiptId};
 
 use crate::settings::Limits;
 
@@ -79,13 +79,20 @@ pub(crate) struct Outbox {
     queue: VecDeque<Entry>,
     audio_bytes: usize,
     ring_samples: usize,
-    sample_rate: u32,
+    pub(crate) encoder: AudioEncoder,
     limits: Limits,
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: Limits, sample_rate: u32) -> Self {
-        Self { phase: Phase::Idle, queue: VecDeque::new(), audio_bytes: 0, ring_samples: 0, sample_rate, limits }
+    pub(crate) fn new(limits: Limits) -> Self {
+        let encoder = AudioEncoder::new("", "", 24_000);
+        Self { phase: Phase::Idle, queue: VecDeque::new(), audio_bytes: 0, ring_samples: 0, encoder, limits }
+    }
+
+    /// Takes audio from here on, for a session that wants it as `encoder` writes it.
+    pub(crate) fn begin(&mut self, encoder: AudioEncoder) {
+        self.phase = Phase::Connecting;
+        self.encoder = encoder;
     }
 
     /// Appends an entry that is no audio.
@@ -123,7 +130,7 @@ impl Outbox {
             self.queue.push_back(Entry::Samples(samples.to_vec()));
         }
         self.ring_samples += samples.len();
-        let capacity = (u64::from(self.limits.input_ring_ms) * u64::from(self.sample_rate) / 1000) as usize;
+        let capacity = (u64::from(self.limits.input_ring_ms) * u64::from(self.encoder.sample_rate) / 1000) as usize;
         let excess = self.ring_samples.saturating_sub(capacity);
         self.drop_oldest(excess);
         excess

@@ -65,7 +65,6 @@ pub(crate) struct Shared {
     pub(crate) paused: AtomicBool,
     /// Whether a notification is on its way to the I/O thread.
     queued: AtomicBool,
-    encoder: AudioEncoder,
     outbox: Mutex<Outbox>,
     io: OnceLock<Arc<IoThread>>,
 }
@@ -74,14 +73,12 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
     /// A session that is not connected; nothing runs yet.
-    pub fn new(limits: Limits, encoder: AudioEncoder) -> Self {
-        let stats = Stats::default();
-        stats.audio_in_rate.set(u64::from(encoder.sample_rate));
+    pub fn new(limits: Limits) -> Self {
         Self {
             shared: Arc::new(Shared {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 limits,
-                stats,
+                stats: Stats::default(),
                 waker: AtomicWaker::new(),
                 news: AtomicBool::new(false),
                 observed: AtomicBool::new(false),
@@ -89,23 +86,24 @@ impl Session {
                 closing: AtomicBool::new(false),
                 paused: AtomicBool::new(false),
                 queued: AtomicBool::new(false),
-                encoder,
-                outbox: Mutex::new(Outbox::new(limits, encoder.sample_rate)),
+                outbox: Mutex::new(Outbox::new(limits)),
                 io: OnceLock::new(),
             }),
         }
     }
 
-    /// Begins to connect: from here on commands and audio are kept for the session to come.
+    /// Begins to connect: from here on commands and audio are kept for the session to come, which takes audio as
+    /// `encoder` writes it.
     ///
     /// # Errors
     /// [`StartError::Busy`] unless the session is idle or closed.
-    pub fn begin(&self) -> Result<(), StartError> {
+    pub fn begin(&self, encoder: AudioEncoder) -> Result<(), StartError> {
         let mut outbox = self.shared.outbox();
         match outbox.phase {
-            Phase::Idle | Phase::Closed => outbox.phase = Phase::Connecting,
+            Phase::Idle | Phase::Closed => outbox.begin(encoder),
             phase => return Err(StartError::Busy(phase)),
         }
+        self.shared.stats.audio_in_rate.set(u64::from(encoder.sample_rate));
         Ok(())
     }
 
@@ -164,7 +162,7 @@ impl Session {
         if samples.is_empty() {
             return self.shared.outbox().admits_audio();
         }
-        {
+        let encoder = {
             let mut outbox = self.shared.outbox();
             outbox.admits_audio()?;
             if outbox.phase == Phase::Connecting {
@@ -172,9 +170,10 @@ impl Session {
                 self.shared.stats.audio_in_dropped.add(dropped as u64);
                 return Ok(());
             }
-        }
-        let second = self.shared.encoder.sample_rate as usize;
-        let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| self.encode(chunk)).collect();
+            outbox.encoder
+        };
+        let second = encoder.sample_rate as usize;
+        let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| encode(&encoder, chunk)).collect();
         {
             let mut outbox = self.shared.outbox();
             if outbox.phase != Phase::Open {
@@ -238,6 +237,11 @@ impl Session {
         self.shared.outbox().admits_audio()
     }
 
+    /// Hz of the audio that the session takes.
+    pub fn audio_rate(&self) -> u32 {
+        self.shared.outbox().encoder.sample_rate
+    }
+
     /// Counts bytes that the application keeps in an iterator.
     pub fn retain(&self, weight: usize) {
         self.shared.hold(weight);
@@ -291,12 +295,12 @@ impl Session {
         self.shared.tell_driver(true);
         Ok(())
     }
+}
 
-    fn encode(&self, samples: &[i16]) -> Bytes {
-        let mut message = Vec::new();
-        self.shared.encoder.encode(samples, &mut message);
-        message.into()
-    }
+fn encode(encoder: &AudioEncoder, samples: &[i16]) -> Bytes {
+    let mut message = Vec::new();
+    encoder.encode(samples, &mut message);
+    message.into()
 }
 
 impl Shared {

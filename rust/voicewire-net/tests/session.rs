@@ -46,7 +46,7 @@ impl Protocol for Echo {
     fn poll_settled(&mut self) -> Option<Settled> {
         self.settled.pop_front()
     }
-    fn send(&mut self, command: Command, id: CommandId) {
+    fn send(&mut self, command: Command, id: CommandId, _now: Instant) {
         let Command::Raw { kind, .. } = command else { return };
         self.outgoing.push_back(Transmit { text: kind, settles: Some(id.receipt) });
     }
@@ -191,16 +191,16 @@ fn raw(session: &Session, receipt: u64, text: &str) {
 }
 
 fn start(session: &Session, port: u16, reader: &Reader) {
-    session.begin().unwrap();
+    session.begin(ENCODER).unwrap();
     session.start(plan(port, reader)).unwrap();
 }
 
 #[test]
 fn what_was_kept_goes_out_in_order_once_the_session_is_ready() {
     let (port, heard) = server(silent);
-    let (session, mut reader) = (Session::new(LIMITS, ENCODER), Reader::new());
+    let (session, mut reader) = (Session::new(LIMITS), Reader::new());
     raw(&session, 1, "first");
-    session.begin().unwrap();
+    session.begin(ENCODER).unwrap();
     session.send_audio(&[1, 2, 3]).unwrap();
     raw(&session, 2, "second");
     session.start(plan(port, &reader)).unwrap();
@@ -215,8 +215,8 @@ fn what_was_kept_goes_out_in_order_once_the_session_is_ready() {
 #[test]
 fn a_full_ring_drops_the_oldest_and_counts_exactly() {
     let (port, heard) = server(silent);
-    let (session, mut reader) = (Session::new(LIMITS, ENCODER), Reader::new());
-    session.begin().unwrap();
+    let (session, mut reader) = (Session::new(LIMITS), Reader::new());
+    session.begin(ENCODER).unwrap();
     for number in 0..10_000i16 {
         session.send_audio(&[number]).unwrap();
     }
@@ -235,7 +235,7 @@ fn a_full_ring_drops_the_oldest_and_counts_exactly() {
 #[test]
 fn long_audio_goes_out_in_messages_of_a_second() {
     let (port, heard) = server(silent);
-    let (session, mut reader) = (Session::new(LIMITS, ENCODER), Reader::new());
+    let (session, mut reader) = (Session::new(LIMITS), Reader::new());
     start(&session, port, &reader);
     reader.connected();
 
@@ -247,7 +247,7 @@ fn long_audio_goes_out_in_messages_of_a_second() {
 
 #[test]
 fn audio_is_refused_while_there_is_no_session() {
-    let session = Session::new(LIMITS, ENCODER);
+    let session = Session::new(LIMITS);
     assert_eq!(session.send_audio(&[1]), Err(SendError::NotConnected(Phase::Idle)));
     assert!(session.close().is_empty());
     assert_eq!(session.send_audio(&[1]), Err(SendError::NotConnected(Phase::Closed)));
@@ -256,7 +256,7 @@ fn audio_is_refused_while_there_is_no_session() {
 #[test]
 fn a_closed_session_says_goodbye_and_can_be_connected_again() {
     let (port, _heard) = server(echo);
-    let (session, mut reader) = (Session::new(LIMITS, ENCODER), Reader::new());
+    let (session, mut reader) = (Session::new(LIMITS), Reader::new());
     for _ in 0..2 {
         start(&session, port, &reader);
         reader.connected();
@@ -271,7 +271,7 @@ fn a_closed_session_says_goodbye_and_can_be_connected_again() {
 fn a_panic_ends_its_session_and_no_other() {
     let (port, _heard) = server(echo);
     let mut reader = Reader::new();
-    let sessions = [Session::new(LIMITS, ENCODER), Session::new(LIMITS, ENCODER)];
+    let sessions = [Session::new(LIMITS), Session::new(LIMITS)];
     for session in &sessions {
         start(session, port, &reader);
         reader.connected();
@@ -290,7 +290,7 @@ fn a_panic_ends_its_session_and_no_other() {
 fn many_sessions_share_one_inbox_and_lose_nothing() {
     let (port, _heard) = server(echo);
     let mut reader = Reader::new();
-    let sessions: Vec<Session> = (0..50).map(|_| Session::new(LIMITS, ENCODER)).collect();
+    let sessions: Vec<Session> = (0..50).map(|_| Session::new(LIMITS)).collect();
     sessions.iter().for_each(|session| start(session, port, &reader));
     (0..50).for_each(|_| reader.connected());
 
@@ -316,7 +316,7 @@ fn a_full_inbox_makes_the_socket_wait_until_there_is_room() {
     }
     let (port, _heard) = server(flood);
     let limits = Limits { inbox_bytes: 16_384, ..LIMITS };
-    let (session, mut reader) = (Session::new(limits, ENCODER), Reader::new());
+    let (session, mut reader) = (Session::new(limits), Reader::new());
     start(&session, port, &reader);
     reader.connected();
 
@@ -338,7 +338,7 @@ fn binary_json_is_a_message_and_other_bytes_are_an_error() {
         vec![WsMessage::Binary(Bytes::from_static(&[0xff, 0xfe])), WsMessage::Binary(Bytes::from_static(b"{}"))]
     }
     let (port, _heard) = server(binary);
-    let (session, mut reader) = (Session::new(LIMITS, ENCODER), Reader::new());
+    let (session, mut reader) = (Session::new(LIMITS), Reader::new());
     start(&session, port, &reader);
     assert_eq!(reader.text(), "hello");
 

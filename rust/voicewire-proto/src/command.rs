@@ -37,8 +37,17 @@ pub enum Command {
     CreateResponse(Map<String, Value>),
     /// Stop the response in progress; with an item, also cut it where the listener stopped hearing it.
     CancelResponse {
-        /// The item to cut, with the milliseconds of it that were heard.
+        /// The item to cut, with the samples of it that were heard, at the rate we deliver.
         truncate: Option<(String, u64)>,
+    },
+    /// Stop the answer: cancel the response in progress, and cut what plays where the listener stopped hearing it.
+    Interrupt,
+    /// A player has played so many samples of an item.
+    ReportPlayed {
+        /// The item.
+        item_id: String,
+        /// Samples heard so far, at the rate we deliver.
+        samples: u64,
     },
     /// A message of the user's own making.
     Raw {

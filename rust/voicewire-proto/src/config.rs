@@ -65,6 +65,11 @@ impl SessionConfig {
         OPTIONS.iter().filter_map(|(name, _)| self.options.get(*name).map(|value| (*name, value)))
     }
 
+    /// Names of all options.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        OPTIONS.iter().map(|(name, _)| *name)
+    }
+
     /// Takes over what `changes` gives and keeps the rest.
     pub fn merge(&mut self, changes: &Self) {
         for (name, value) in changes.iter() {

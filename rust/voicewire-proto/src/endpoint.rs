@@ -14,6 +14,12 @@ pub struct EndpointOptions {
     pub model: String,
     /// Key or token; None to connect without one.
     pub api_key: Option<String>,
+    /// Whether the key is a token, which goes into `Authorization` everywhere.
+    pub is_token: bool,
+    /// A call to join, in place of a model.
+    pub call_id: Option<String>,
+    /// Further query parameters.
+    pub query: Vec<(String, String)>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
     /// Whether the key travels as a WebSocket subprotocol, where headers cannot be set.
@@ -25,14 +31,26 @@ pub struct EndpointOptions {
 /// What differs between services that are reached in the same way.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointProfile {
-    /// The service's own URL, without path.
-    pub base: &'static str,
+    /// The service's own URL; None where every customer has an address of his own.
+    pub base: Option<&'static str>,
+    /// Path of the API below a bare host.
+    pub root: &'static str,
     /// Path of a WebSocket session below the base.
     pub path: &'static str,
+    /// Query parameter that holds the model.
+    pub model_parameter: &'static str,
+    /// Query parameters that are added where the URL has none of that name.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Headers that select the dialect.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Header of a key; None for `Authorization: Bearer`.
+    pub key_header: Option<&'static str>,
     /// Subprotocol to ask for when the key travels as one.
     pub subprotocol: &'static str,
     /// What the key is prefixed with as a subprotocol.
     pub key_subprotocol: &'static str,
+    /// Subprotocols that select the dialect when the key travels as one.
+    pub subprotocols: &'static [&'static str],
 }
 
 /// A checked address with all that the handshake needs.
@@ -59,8 +77,13 @@ impl Endpoint {
             check_header(name, value)?;
         }
         let url = session_url(profile, options)?;
-        let mut endpoint =
-            Self { url, headers: options.headers.clone(), subprotocols: Vec::new(), secrets: Secrets::default() };
+        let mut headers = options.headers.clone();
+        for (name, value) in profile.headers {
+            if !has_header(&headers, name) {
+                headers.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+        let mut endpoint = Self { url, headers, subprotocols: Vec::new(), secrets: Secrets::default() };
         if let Some(key) = &options.api_key {
             endpoint.authenticate(profile, options, key)?;
         }
@@ -89,8 +112,15 @@ impl Endpoint {
                 return Err(ConfigError::new("api_key", "***", "key cannot be a subprotocol: it holds a separator"));
             }
             self.subprotocols = vec![profile.subprotocol.to_owned(), format!("{}{key}", profile.key_subprotocol)];
-        } else if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            self.headers.push(("Authorization".to_owned(), format!("Bearer {key}")));
+            self.subprotocols.extend(profile.subprotocols.iter().map(|&name| name.to_owned()));
+            return Ok(());
+        }
+        let (name, value) = match profile.key_header {
+            Some(header) if !options.is_token => (header, key.to_owned()),
+            _ => ("Authorization", format!("Bearer {key}")),
+        };
+        if !has_header(&self.headers, name) {
+            self.headers.push((name.to_owned(), value));
         }
         Ok(())
     }
@@ -101,10 +131,9 @@ impl Endpoint {
         // Both fail only for URLs that cannot have a host; ours were checked to have one.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let model = self.url.query_pairs().find(|(name, _)| name == "model").map(|(_, value)| value.into_owned());
         url.set_query(None);
-        if let Some(model) = model {
-            url.query_pairs_mut().append_pair("model", &model);
+        for (name, value) in self.url.query_pairs().filter(|(name, _)| HARMLESS.contains(&name.as_ref())) {
+            url.query_pairs_mut().append_pair(&name, &value);
         }
         self.secrets.mask(url.as_str())
     }
@@ -127,7 +156,9 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<Url, ConfigError> {
-    let given = options.url.as_deref().unwrap_or(profile.base);
+    let Some(given) = options.url.as_deref().or(profile.base) else {
+        return Err(ConfigError::new("url", "None", "this dialect has no address of its own; give url="));
+    };
     check_text("url", given)?;
     let problem = |problem: &str| ConfigError::new("url", without_credentials(given), problem);
     let mut url = Url::parse(given).map_err(|error| problem(&format!("not a URL ({error})")))?;
@@ -143,16 +174,39 @@ fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<U
     }
     url.set_scheme(scheme).map_err(|()| problem("not a WebSocket URL"))?;
     url.set_fragment(None);
-    let path = url.path().trim_end_matches('/');
-    if path.is_empty() || path.ends_with("/v1") {
-        let base = if path.is_empty() { "/v1" } else { path };
-        let path = format!("{base}{}", profile.path);
+    if let Some(path) = session_path(profile, url.path().trim_end_matches('/')) {
         url.set_path(&path);
     }
-    if !options.model.is_empty() && !url.query_pairs().any(|(name, _)| name == "model") {
-        url.query_pairs_mut().append_pair("model", &options.model);
-    }
+    add_query(profile, options, &mut url)?;
     Ok(url)
+}
+
+/// The path of a session below `path` where that is a base; None where it is a session's path already.
+fn session_path(profile: &EndpointProfile, path: &str) -> Option<String> {
+    // A bare /v1 is what every compatible server calls its base, also a relay of a service with another root.
+    if path.is_empty() || path == "/v1" {
+        return Some(format!("{}{}", profile.root, profile.path));
+    }
+    (path.ends_with("/v1") || path == profile.root).then(|| format!("{path}{}", profile.path))
+}
+
+fn add_query(profile: &EndpointProfile, options: &EndpointOptions, url: &mut Url) -> Result<(), ConfigError> {
+    let mut wanted: Vec<(&str, &str)> = profile.query.to_vec();
+    match &options.call_id {
+        Some(call_id) => {
+            check_text("call_id", call_id)?;
+            wanted.push(("call_id", call_id));
+        }
+        None if !options.model.is_empty() => wanted.push((profile.model_parameter, &options.model)),
+        None => {}
+    }
+    wanted.extend(options.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    for (name, value) in wanted {
+        if !url.query_pairs().any(|(known, _)| known == name) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    Ok(())
 }
 
 fn without_credentials(url: &str) -> String {
@@ -184,6 +238,13 @@ fn check_header(name: &str, value: &str) -> Result<(), ConfigError> {
     }
     Ok(())
 }
+
+fn has_header(headers: &[(String, String)], wanted: &str) -> bool {
+    headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+}
+
+/// Query parameters that may be shown; any other may hold a secret.
+const HARMLESS: &[&str] = &["model", "deployment", "api-version", "call_id", "intent"];
 
 /// Whether RFC 9110 allows the byte in a token.
 fn is_token_byte(byte: u8) -> bool {

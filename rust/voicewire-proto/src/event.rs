@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::error::Error;
+use crate::item::ItemChange;
 use crate::message::{Message, Text};
 use crate::usage::Usage;
 
@@ -21,6 +22,8 @@ pub struct Event {
     pub item_id: Text,
     /// The response it belongs to.
     pub response_id: Text,
+    /// What it changes in the conversation, beside the delta of its body.
+    pub change: Option<Box<ItemChange>>,
     /// Whether it is the first of the events made from its message: wire handlers fire on that one.
     pub leads: bool,
     /// When the message was received.
@@ -37,6 +40,7 @@ impl Event {
             event_id: Text::None,
             item_id: Text::None,
             response_id: Text::None,
+            change: None,
             leads: false,
             received_at: now,
         }

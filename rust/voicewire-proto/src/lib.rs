@@ -6,9 +6,11 @@
 
 pub mod command;
 pub mod config;
+pub mod conversation;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod item;
 pub mod message;
 pub mod openai;
 pub mod protocol;
@@ -19,6 +21,7 @@ pub mod usage;
 
 pub use command::{Command, CommandId, ReceiptId};
 pub use config::SessionConfig;
+pub use conversation::Conversation;
 pub use endpoint::{Endpoint, EndpointOptions};
 pub use error::{Error, Malformed, ServerError};
 pub use event::{Body, Event, Kind, TurnStatus};

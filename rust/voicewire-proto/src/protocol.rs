@@ -20,7 +20,7 @@ pub trait Protocol: Send {
     fn poll_settled(&mut self) -> Option<Settled>;
 
     /// Takes in a command of ours; messages follow from `poll_transmit`.
-    fn send(&mut self, command: Command, id: CommandId);
+    fn send(&mut self, command: Command, id: CommandId, now: Instant);
 
     /// The next message to write; the time for its answer starts at `now`.
     fn poll_transmit(&mut self, now: Instant) -> Option<Transmit>;
@@ -66,6 +66,8 @@ pub struct Settled {
     pub receipt: ReceiptId,
     /// What became of it.
     pub outcome: Outcome,
+    /// Options that the service has no words for, or shows differently than asked.
+    pub ignored: Vec<String>,
 }
 
 /// What became of a command.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use voicewire_proto::openai::{OpenAi, Settings, GA};
+use voicewire_proto::openai::{OpenAi, SessionType, Settings, GA};
 use voicewire_proto::scan::{scan, Field, Fields};
 use voicewire_proto::{Body, Error, Event, Malformed, Message, Protocol, Secrets, SessionConfig, Text};
 
@@ -89,6 +89,8 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 fn events(text: &str) -> Vec<Event> {
     let settings = Settings {
         config: SessionConfig::default(),
+        session_type: SessionType::Realtime,
+        auto_truncate: true,
         ack_timeout: Duration::from_secs(10),
         secrets: Secrets::default(),
         max_depth: DEPTH,

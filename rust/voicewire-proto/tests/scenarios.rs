@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{json, Map, Value};
-use voicewire_proto::openai::{OpenAi, Settings, GA};
+use voicewire_proto::openai::{OpenAi, SessionType, Settings, GA};
 use voicewire_proto::{
     Body, Command, CommandId, Error, Event, Kind, Message, Outcome, Protocol, Secrets, SessionConfig, TurnStatus,
 };
@@ -16,6 +16,8 @@ struct Session {
     protocol: OpenAi,
     start: Instant,
     receipts: u64,
+    /// Milliseconds at which commands are sent.
+    clock: u64,
 }
 
 impl Session {
@@ -25,13 +27,15 @@ impl Session {
         secrets.add("sk-very-secret");
         let settings = Settings {
             config: SessionConfig::from_options(options).unwrap(),
+            session_type: SessionType::Realtime,
+            auto_truncate: true,
             ack_timeout: Duration::from_secs(10),
             secrets,
             max_depth: 128,
         };
         #[allow(clippy::disallowed_methods)]
         let start = Instant::now();
-        Self { protocol: OpenAi::new(&GA, settings), start, receipts: 0 }
+        Self { protocol: OpenAi::new(&GA, settings), start, receipts: 0, clock: 0 }
     }
 
     /// A session that has been greeted.
@@ -62,7 +66,8 @@ impl Session {
     fn send(&mut self, command: Command) -> (u64, String) {
         self.receipts += 1;
         let id = CommandId { receipt: self.receipts, event_id: format!("evt_{}", self.receipts) };
-        self.protocol.send(command, id.clone());
+        let now = self.at(self.clock);
+        self.protocol.send(command, id.clone(), now);
         (id.receipt, id.event_id)
     }
 

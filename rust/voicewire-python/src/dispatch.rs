@@ -112,6 +112,7 @@ pub(crate) fn wire_view(event: &Event) -> Event {
         event_id: event.event_id.clone(),
         item_id: event.item_id.clone(),
         response_id: event.response_id.clone(),
+        change: None,
         leads: true,
         received_at: event.received_at,
     }

@@ -7,9 +7,11 @@ use serde_json::Value;
 use voicewire_net::{Limits, Target, Timeouts, TlsOptions};
 use voicewire_proto::config::ConfigError;
 use voicewire_proto::endpoint::is_loopback;
-use voicewire_proto::openai::{canonical, GA};
+use voicewire_proto::openai::canonical;
+use voicewire_proto::openai::SessionType;
 use voicewire_proto::{Endpoint, EndpointOptions};
 
+use crate::dialects::{read_dialect, read_session_type};
 use crate::errors::config_error;
 
 /// Checks connection options; returns the URL without secrets, and whether it names this machine.
@@ -35,17 +37,23 @@ pub(crate) fn parse(text: &str) -> Value {
 pub(crate) fn read_endpoint(options: &Value) -> Result<Endpoint, ConfigError> {
     let text = |key: &str| options[key].as_str().map(str::to_owned);
     let headers = options["headers"].as_array().into_iter().flatten();
-    let options = EndpointOptions {
+    let dialect = read_dialect(options["dialect"].as_str().unwrap_or_default());
+    let is_transcription = read_session_type(options) == SessionType::Transcription;
+    let endpoint_options = EndpointOptions {
         url: text("url"),
-        model: text("model").unwrap_or_default(),
+        // A transcription session names its model in the configuration.
+        model: text("model").filter(|_| !is_transcription).unwrap_or_default(),
         api_key: text("api_key"),
+        is_token: options["is_token"].as_bool().unwrap_or_default(),
+        call_id: text("call_id"),
+        query: is_transcription.then(|| ("intent".to_owned(), "transcription".to_owned())).into_iter().collect(),
         headers: headers
             .filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
             .collect(),
         subprotocol_auth: options["subprotocol_auth"].as_bool().unwrap_or_default(),
         allow_insecure: options["allow_insecure"].as_bool().unwrap_or_default(),
     };
-    Endpoint::new(&GA.endpoint, &options)
+    Endpoint::new(&dialect.endpoint, &endpoint_options)
 }
 
 /// Where to connect, from a checked endpoint.

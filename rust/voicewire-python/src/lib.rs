@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod conversation;
+mod delivery;
+mod dialects;
 mod dispatch;
 mod endpoint;
 mod errors;
@@ -11,6 +14,7 @@ mod event;
 mod event_classes;
 mod hub;
 mod iterator;
+mod memory;
 mod request;
 mod samples;
 mod session;
@@ -24,6 +28,10 @@ mod _voicewire {
     use crate::audio::{
         base64_decode, base64_encode, configure, float_to_pcm16, pcm16_to_float, read_wav, PyResampler,
     };
+    #[pymodule_export]
+    use crate::conversation::{ConversationItem, ConversationStore};
+    #[pymodule_export]
+    use crate::dialects::{decode_event, dialect_facts, encode_session, unsupported_options};
     #[pymodule_export]
     use crate::endpoint::{canonical_name, check_endpoint};
     #[pymodule_export]

@@ -34,8 +34,12 @@ pub(crate) fn read_command(py: Python<'_>, kind: &str, payload: Value) -> PyResu
         "clear_audio" => Command::ClearAudio,
         "create_response" => Command::CreateResponse(object(payload)),
         "cancel_response" => {
-            let heard = payload["audio_end_ms"].as_u64();
+            let heard = payload["samples"].as_u64();
             Command::CancelResponse { truncate: heard.map(|heard| (text("item_id"), heard)) }
+        }
+        "interrupt" => Command::Interrupt,
+        "report_played" => {
+            Command::ReportPlayed { item_id: text("item_id"), samples: payload["samples"].as_u64().unwrap_or_default() }
         }
         _ => Command::Raw { kind: text("type"), payload: object(payload["payload"].clone()) },
     })

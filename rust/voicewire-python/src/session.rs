@@ -1,24 +1,27 @@
 //! The Python side of a session: commands and audio in, deliveries out to handlers, iterators and the owner.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 use voicewire_net::session::Plan;
-use voicewire_net::{Delivery, Item, Session};
-use voicewire_proto::openai::{OpenAi, Settings, GA};
-use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Outcome, Secrets, Settled};
+use voicewire_net::Session;
+use voicewire_proto::openai::{OpenAi, Settings};
+use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Secrets};
 
-use crate::dispatch::{sent_view, wire_view, Handler, Handlers};
+use crate::conversation::ConversationStore;
+use crate::dialects::{read_dialect, read_session_type};
+use crate::dispatch::{Handler, Handlers};
 use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
-use crate::errors::{config_error, connect_failure, exception, from_error, send_error, start_error};
-use crate::event::{self, PyEvent};
+use crate::errors::{config_error, send_error, start_error};
+use crate::event::PyEvent;
 use crate::event_classes::ErrorEvent;
 use crate::hub::PyHub;
 use crate::iterator::{EventIterator, Queue, Queued};
+use crate::memory::Memory;
 use crate::request::{read_command, read_config, read_topic};
 use crate::samples;
 use crate::uplink::Uplink;
@@ -29,15 +32,20 @@ const BRIEF: usize = 24_000;
 /// One session, owned by a client.
 #[pyclass(frozen, weakref, name = "Session", module = "voicewire._voicewire")]
 pub struct PySession {
-    net: Session,
-    owner: Py<PyWeakrefReference>,
-    handlers: Mutex<Arc<Handlers>>,
+    pub(crate) net: Session,
+    pub(crate) owner: Py<PyWeakrefReference>,
+    pub(crate) handlers: Mutex<Arc<Handlers>>,
     /// The iterator that collects from `connect` on.
-    main: Mutex<Option<Arc<Queue>>>,
+    pub(crate) main: Mutex<Option<Arc<Queue>>>,
     /// Iterators that users made; they die with their last reference.
-    others: Mutex<Vec<Weak<Queue>>>,
+    pub(crate) others: Mutex<Vec<Weak<Queue>>>,
+    pub(crate) memory: Memory,
+    /// Whether the owner wants to hear what changes in the conversation.
+    pub(crate) tells_changes: AtomicBool,
+    /// Whether the owner knows if a turn goes on.
+    pub(crate) consults: AtomicBool,
     uplink: Mutex<Uplink>,
-    secrets: Mutex<Secrets>,
+    pub(crate) secrets: Mutex<Secrets>,
     next_token: AtomicU64,
     next_receipt: AtomicU64,
     prefix: String,
@@ -47,13 +55,17 @@ pub struct PySession {
 impl PySession {
     /// `owner` is told of receipts, the start and the end; it is held weakly.
     #[new]
-    fn new(owner: &Bound<'_, PyAny>, limits: &str) -> PyResult<Self> {
+    #[pyo3(signature = (owner, limits, retain_audio_s=0.0))]
+    fn new(owner: &Bound<'_, PyAny>, limits: &str, retain_audio_s: f64) -> PyResult<Self> {
         Ok(Self {
-            net: Session::new(read_limits(&parse(limits)), GA.audio),
+            net: Session::new(read_limits(&parse(limits))),
             owner: PyWeakrefReference::new(owner)?.unbind(),
             handlers: Mutex::default(),
             main: Mutex::default(),
             others: Mutex::default(),
+            memory: Memory::new(retain_audio_s),
+            tells_changes: AtomicBool::new(false),
+            consults: AtomicBool::new(false),
             uplink: Mutex::default(),
             secrets: Mutex::default(),
             next_token: AtomicU64::new(1),
@@ -62,9 +74,11 @@ impl PySession {
         })
     }
 
-    /// Begins to connect: from here on commands and audio are kept for the session to come.
-    fn begin(&self, py: Python<'_>) -> PyResult<()> {
-        self.net.begin().map_err(|error| start_error(py, &error))?;
+    /// Begins to connect: from here on commands and audio are kept for the session to come, which speaks `dialect`.
+    fn begin(&self, py: Python<'_>, dialect: &str, config: &str) -> PyResult<()> {
+        let encoder = read_dialect(dialect).audio_encoder(&read_config(py, config)?);
+        self.net.begin(encoder).map_err(|error| start_error(py, &error))?;
+        self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
         Ok(())
     }
@@ -83,12 +97,19 @@ impl PySession {
         let (timeouts, ack_timeout) = read_timeouts(&options["timeouts"]);
         *lock(&this.secrets) = endpoint.secrets.clone();
         let max_depth = this.net.limits().json_depth;
-        let settings = Settings { config, ack_timeout, secrets: endpoint.secrets.clone(), max_depth };
+        let settings = Settings {
+            config,
+            session_type: read_session_type(&options),
+            auto_truncate: options["auto_truncate"].as_bool().unwrap_or(true),
+            ack_timeout,
+            secrets: endpoint.secrets.clone(),
+            max_depth,
+        };
         let plan = Plan {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,
             inbox: Arc::clone(&hub.get().inbox),
-            protocol: Box::new(OpenAi::new(&GA, settings)),
+            protocol: Box::new(OpenAi::new(read_dialect(options["dialect"].as_str().unwrap_or_default()), settings)),
         };
         hub.get().add(slf)?;
         let main = Arc::new(Queue::new(this.net.clone(), filter(None), false));
@@ -102,7 +123,7 @@ impl PySession {
     fn command(&self, py: Python<'_>, kind: &str, payload: &str) -> PyResult<(u64, String)> {
         let command = read_command(py, kind, parse(payload))?;
         if matches!(command, Command::CommitAudio) {
-            lock(&self.uplink).flush(&self.net).map_err(|error| send_error(py, &error))?;
+            lock(&self.uplink).flush(&self.net, &self.memory).map_err(|error| send_error(py, &error))?;
         }
         let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
         let event_id = match &command {
@@ -112,7 +133,11 @@ impl PySession {
         };
         let event_id = event_id.unwrap_or_else(|| format!("evt_{}{receipt}", self.prefix));
         let id = CommandId { receipt, event_id: event_id.clone() };
+        let closes_turn = closes_turn(&command);
         self.net.send(command, id).map_err(|error| send_error(py, &error))?;
+        if let Some(committed) = closes_turn {
+            self.memory.closed_turn(committed);
+        }
         Ok((receipt, event_id))
     }
 
@@ -122,9 +147,34 @@ impl PySession {
         let mut input = Vec::new();
         samples::read(samples, "samples", &mut input)?;
         let sample_rate = sample_rate.map(|rate| samples::rate(rate, "sample_rate")).transpose()?;
-        let send = || lock(&self.uplink).send(&self.net, &input, sample_rate);
+        let send = || lock(&self.uplink).send(&self.net, &self.memory, &input, sample_rate);
         let sent = if input.len() <= BRIEF { send() } else { py.detach(send) };
         sent.map_err(|error| error.raise(py))
+    }
+
+    /// The items of the conversation.
+    fn conversation(&self) -> ConversationStore {
+        ConversationStore { inner: Arc::clone(&self.memory.conversation) }
+    }
+
+    /// Whether `_conversed` of the owner is called with each change of the conversation.
+    fn tell_changes(&self, on: bool) {
+        self.tells_changes.store(on, Ordering::SeqCst);
+    }
+
+    /// Whether `_answering` of the owner is asked for each ended response.
+    fn consult_turns(&self, on: bool) {
+        self.consults.store(on, Ordering::SeqCst);
+    }
+
+    /// Milliseconds of audio sent since the last commit or clear.
+    fn uncommitted_ms(&self) -> f64 {
+        self.memory.uncommitted_ms()
+    }
+
+    /// JSON of the message with the session object that the server told last, or None.
+    fn session_message(&self) -> Option<String> {
+        self.memory.session().map(|message| String::from_utf8_lossy(message.as_bytes()).into_owned())
     }
 
     /// Asks the peer for a pong; returns the number of the receipt.
@@ -175,7 +225,7 @@ impl PySession {
     }
 
     /// Delivers an `ErrorEvent` of our own making.
-    fn report(slf: &Bound<'_, Self>, error: Bound<'_, PyAny>, fatal: bool) -> PyResult<()> {
+    pub(crate) fn report(slf: &Bound<'_, Self>, error: Bound<'_, PyAny>, fatal: bool) -> PyResult<()> {
         let body = Body::Error { error: Box::new(Error::Internal(String::new())), fatal };
         let base = PyEvent::with_detail(Event::ours(body, Instant::now()), error);
         let event = Py::new(slf.py(), (ErrorEvent {}, base))?.into_any();
@@ -230,156 +280,6 @@ impl PySession {
         self.net.id()
     }
 
-    /// Takes one delivery to whom it concerns.
-    pub(crate) fn deliver(&self, slf: &Bound<'_, Self>, hub: &PyHub, delivery: Delivery) -> PyResult<()> {
-        let py = slf.py();
-        let result = match delivery.item {
-            Item::Event(event) => self.deliver_event(slf, event, delivery.weight),
-            Item::Settled(settled) => self.deliver_settled(py, settled),
-            Item::Sent(text) => self.deliver_sent(slf, text),
-            Item::Connected(session_id) => self.tell(py, "_connected", (session_id,)),
-            Item::ConnectFailed(failure) => {
-                let error = connect_failure(py, &failure, &lock(&self.secrets).clone())?;
-                self.tell(py, "_connect_failed", (error,))
-            }
-            Item::Ended(abandoned) => {
-                hub.forget(self.id());
-                self.queues().iter().for_each(|queue| queue.end());
-                self.tell(py, "_ended", (abandoned,))
-            }
-        };
-        if delivery.weight > 0 {
-            self.net.release(delivery.weight);
-        }
-        result
-    }
-
-    /// Ends the session where a delivery failed. User code is caught where it is called: what gets here is a defect of
-    /// ours, or a KeyboardInterrupt or SystemExit, which goes on to the event loop.
-    pub(crate) fn fail(&self, slf: &Bound<'_, Self>, error: PyErr) -> PyResult<()> {
-        let py = slf.py();
-        if !error.is_instance_of::<pyo3::exceptions::PyException>(py) {
-            return Err(error);
-        }
-        drop(self.net.close());
-        let internal = exception(py, "InternalError", (format!("event could not be delivered: {error}"),), &[])?;
-        internal.setattr("__cause__", error.into_value(py))?;
-        Self::report(slf, internal, true)
-    }
-
-    pub(crate) fn wake_iterators(&self, py: Python<'_>) -> PyResult<()> {
-        self.queues().iter().try_for_each(|queue| queue.wake(py))
-    }
-
-    fn deliver_event(&self, slf: &Bound<'_, Self>, event: Box<Event>, weight: usize) -> PyResult<()> {
-        let (py, kind) = (slf.py(), event.kind());
-        let handlers = Arc::clone(&lock(&self.handlers));
-        let (neutral, wire) = (handlers.neutral(kind), handlers.of_wire(&event));
-        if neutral.is_empty() && wire.is_empty() && kind != Kind::Usage {
-            return self.enqueue(kind, weight, Queued::Lazy(event));
-        }
-        let wire_event = if wire.is_empty() { None } else { Some(event::build(py, wire_view(&event))?) };
-        let made = event::build(py, *event)?;
-        if kind == Kind::Usage {
-            self.tell(py, "_used", (&made,))?;
-        }
-        self.fire_both(slf, neutral, &made, &wire, wire_event.as_ref())?;
-        self.enqueue(kind, weight, Queued::Made(made))
-    }
-
-    /// Calls the handlers of the neutral event and those of its wire name, in the order of their registration.
-    fn fire_both(
-        &self,
-        slf: &Bound<'_, Self>,
-        neutral: &[Arc<Handler>],
-        made: &Py<PyAny>,
-        wire: &[Arc<Handler>],
-        wire_event: Option<&Py<PyAny>>,
-    ) -> PyResult<()> {
-        let (mut neutral, mut wire) = (neutral.iter().peekable(), wire.iter().peekable());
-        loop {
-            let is_wire = match (neutral.peek(), wire.peek()) {
-                (Some(neutral), Some(wire)) => wire.token < neutral.token,
-                (None, Some(_)) => true,
-                (Some(_), None) => false,
-                (None, None) => return Ok(()),
-            };
-            let (handler, event) = if is_wire { (wire.next(), wire_event) } else { (neutral.next(), Some(made)) };
-            if let (Some(handler), Some(event)) = (handler, event) {
-                self.call(slf, handler, event)?;
-            }
-        }
-    }
-
-    fn fire_neutral(&self, slf: &Bound<'_, Self>, kind: Kind, event: &Py<PyAny>) -> PyResult<()> {
-        let handlers = Arc::clone(&lock(&self.handlers));
-        handlers.neutral(kind).iter().try_for_each(|handler| self.call(slf, handler, event))
-    }
-
-    /// Calls one handler; what it raises goes to the owner, the other handlers still run.
-    fn call(&self, slf: &Bound<'_, Self>, handler: &Handler, event: &Py<PyAny>) -> PyResult<()> {
-        if !handler.is_active() {
-            return Ok(());
-        }
-        let py = slf.py();
-        match handler.callable.call1(py, (event,)) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_instance_of::<pyo3::exceptions::PyException>(py) => {
-                self.tell(py, "_handler_failed", (&handler.callable, event, error))
-            }
-            // KeyboardInterrupt and SystemExit are for the event loop.
-            Err(error) => Err(error),
-        }
-    }
-
-    fn deliver_settled(&self, py: Python<'_>, settled: Settled) -> PyResult<()> {
-        let Settled { receipt, outcome } = settled;
-        match outcome {
-            Outcome::Acknowledged(event) => self.tell(py, "_settled", (receipt, event::build(py, *event)?, py.None())),
-            Outcome::Done => self.tell(py, "_settled", (receipt, py.None(), py.None())),
-            Outcome::Failed(error) => self.tell(py, "_settled", (receipt, py.None(), from_error(py, &error)?)),
-        }
-    }
-
-    fn deliver_sent(&self, slf: &Bound<'_, Self>, text: bytes::Bytes) -> PyResult<()> {
-        let Some(view) = sent_view(text, Instant::now()) else { return Ok(()) };
-        let handlers = Arc::clone(&lock(&self.handlers));
-        let found = handlers.of_sent(view.resolve(&view.wire_type).unwrap_or_default());
-        if found.is_empty() {
-            return Ok(());
-        }
-        let event = event::build(slf.py(), view)?;
-        found.iter().try_for_each(|handler| self.call(slf, handler, &event))
-    }
-
-    /// Appends an event to every iterator that wants it; makes its Python object only where several do.
-    fn enqueue(&self, kind: Kind, weight: usize, queued: Queued) -> PyResult<()> {
-        let mut queues = self.queues();
-        queues.retain(|queue| queue.wants(kind));
-        let Some(last) = queues.pop() else { return Ok(()) };
-        if queues.is_empty() {
-            last.push(queued, weight);
-            return Ok(());
-        }
-        Python::attach(|py| {
-            let made = match queued {
-                Queued::Made(made) => made,
-                Queued::Lazy(event) => event::build(py, *event)?,
-            };
-            for queue in &queues {
-                queue.push(Queued::Made(made.clone_ref(py)), weight);
-            }
-            last.push(Queued::Made(made), weight);
-            Ok(())
-        })
-    }
-
-    fn queues(&self) -> Vec<Arc<Queue>> {
-        let mut queues: Vec<_> = lock(&self.main).iter().cloned().collect();
-        queues.extend(lock(&self.others).iter().filter_map(Weak::upgrade));
-        queues
-    }
-
     fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
         let mut current = lock(&self.handlers);
         let mut handlers = Handlers::clone(&current);
@@ -390,13 +290,6 @@ impl PySession {
         // Callables may run code when they go: not under the lock.
         drop(old);
     }
-
-    fn tell<'py>(&self, py: Python<'py>, method: &str, args: impl pyo3::call::PyCallArgs<'py>) -> PyResult<()> {
-        match self.owner.bind(py).upgrade() {
-            Some(owner) => owner.call_method1(method, args).map(|_| ()),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Drop for PySession {
@@ -406,7 +299,7 @@ impl Drop for PySession {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these protect is replaced or appended to in one step: a panic leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -416,6 +309,17 @@ fn filter(kinds: Option<&[String]>) -> u64 {
     match kinds {
         Some(kinds) if !kinds.is_empty() => kinds.iter().filter_map(|name| Kind::named(name)).map(Kind::bit).sum(),
         _ => !Kind::Wire.bit(),
+    }
+}
+
+/// Whether the command ends the user's turn of audio: by a commit, or by taking the audio back.
+fn closes_turn(command: &Command) -> Option<bool> {
+    match command {
+        Command::CommitAudio => Some(true),
+        Command::ClearAudio => Some(false),
+        Command::Raw { kind, .. } if kind == "input_audio_buffer.commit" => Some(true),
+        Command::Raw { kind, .. } if kind == "input_audio_buffer.clear" => Some(false),
+        _ => None,
     }
 }
 

@@ -4,9 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use voicewire_audio::resample::Resampler;
 use voicewire_net::{SendError, Session};
-use voicewire_proto::openai::GA;
 
 use crate::errors::send_error;
+use crate::memory::Memory;
 
 /// The resampler of a session's input.
 #[derive(Default)]
@@ -32,8 +32,14 @@ impl AudioError {
 
 impl Uplink {
     /// Sends a chunk at its own rate; None means the wire's.
-    pub(crate) fn send(&mut self, net: &Session, input: &[i16], sample_rate: Option<u32>) -> Result<(), AudioError> {
-        let wire_rate = GA.audio.sample_rate;
+    pub(crate) fn send(
+        &mut self,
+        net: &Session,
+        memory: &Memory,
+        input: &[i16],
+        sample_rate: Option<u32>,
+    ) -> Result<(), AudioError> {
+        let wire_rate = net.audio_rate();
         let rate = sample_rate.unwrap_or(wire_rate);
         net.admits_audio().map_err(AudioError::Send)?;
         self.output.clear();
@@ -44,21 +50,27 @@ impl Uplink {
         if rate != wire_rate {
             self.resample(input, rate, wire_rate)?;
         } else if self.output.is_empty() {
-            return net.send_audio(input).map_err(AudioError::Send);
+            net.send_audio(input).map_err(AudioError::Send)?;
+            memory.sent(input);
+            return Ok(());
         } else {
             self.output.extend_from_slice(input);
         }
-        net.send_audio(&self.output).map_err(AudioError::Send)
+        net.send_audio(&self.output).map_err(AudioError::Send)?;
+        memory.sent(&self.output);
+        Ok(())
     }
 
     /// Sends what the resampler holds back, before a turn is closed.
-    pub(crate) fn flush(&mut self, net: &Session) -> Result<(), SendError> {
+    pub(crate) fn flush(&mut self, net: &Session, memory: &Memory) -> Result<(), SendError> {
         self.output.clear();
         self.take_tail();
         if self.output.is_empty() {
             return Ok(());
         }
-        net.send_audio(&self.output)
+        net.send_audio(&self.output)?;
+        memory.sent(&self.output);
+        Ok(())
     }
 
     fn resample(&mut self, input: &[i16], from: u32, to: u32) -> Result<(), AudioError> {

@@ -4,44 +4,100 @@ use serde_json::{json, Map, Value};
 
 use super::dialect::Dialect;
 use super::pending::Ack;
-use super::session::{encode_overrides, encode_session};
+use super::session::{encode_overrides, encode_session, EncodedSession, SessionType};
 use crate::command::{Command, CommandId};
+use crate::config::SessionConfig;
 
 /// The messages of one command, and the answer that settles it.
 pub(super) struct Encoded {
-    /// In the order of writing; the last one bears the command's own id.
+    /// In the order of writing.
     pub(super) messages: Vec<Value>,
     pub(super) ack: Ack,
-    /// Wire type of the message that is answered.
+    /// Wire type of the message that is answered; it bears the command's own id.
     pub(super) kind: String,
-    /// Ids of the messages before the last.
+    /// Ids of the other messages.
     pub(super) siblings: Vec<String>,
-    /// Options that the dialect has no words for.
-    pub(super) unexpressed: Vec<String>,
+    /// The session object that was sent.
+    pub(super) session: Option<EncodedSession>,
 }
 
-pub(super) fn encode(dialect: &Dialect, command: Command, id: &CommandId) -> Encoded {
+/// Where to cut an item.
+pub(super) struct Cut {
+    pub(super) item_id: String,
+    pub(super) content_index: i64,
+    pub(super) audio_end_ms: u64,
+}
+
+/// Encodes a command; None for those that depend on what plays.
+pub(super) fn encode(dialect: &Dialect, kind: SessionType, command: Command, id: &CommandId) -> Option<Encoded> {
     let event_id = id.event_id.as_str();
-    match command {
-        Command::UpdateSession(config) => {
-            let (session, unexpressed) = encode_session(dialect, &config);
-            let message = json!({"type": "session.update", "event_id": event_id, "session": session});
-            Encoded { unexpressed, ..one(message, Ack::SessionUpdated) }
-        }
+    Some(match command {
+        Command::UpdateSession(config) => update_session(dialect, kind, &config, event_id),
         Command::SendText { text, respond } => send_text(&text, respond, event_id),
         Command::CommitAudio => one(bare("input_audio_buffer.commit", event_id), Ack::Committed),
         Command::ClearAudio => one(bare("input_audio_buffer.clear", event_id), Ack::Cleared),
         Command::CreateResponse(overrides) => {
             one(response_create(encode_overrides(dialect, overrides), event_id), Ack::ResponseCreated)
         }
-        Command::CancelResponse { truncate } => cancel(truncate, event_id),
         Command::Raw { kind, payload } => raw(&kind, payload, id),
+        Command::CancelResponse { .. } | Command::Interrupt | Command::ReportPlayed { .. } => return None,
+    })
+}
+
+/// Asks the service to stop a response, and to cut an item behind it.
+pub(super) fn cancel(response_id: Option<&str>, cut: Option<Cut>, event_id: &str) -> Encoded {
+    let mut message = bare("response.cancel", event_id);
+    if let Some(response_id) = response_id {
+        message["response_id"] = response_id.into();
     }
+    let mut encoded = one(message, Ack::ResponseDone(response_id.map(str::to_owned)));
+    if let Some(cut) = cut {
+        let cut_id = format!("{event_id}_cut");
+        encoded.messages.push(truncate(cut, &cut_id).messages.remove(0));
+        encoded.siblings.push(cut_id);
+    }
+    encoded
+}
+
+/// Asks the service to cut an item.
+pub(super) fn truncate(cut: Cut, event_id: &str) -> Encoded {
+    let Cut { item_id, content_index, audio_end_ms } = cut;
+    let message = json!({
+        "type": "conversation.item.truncate", "event_id": event_id,
+        "item_id": item_id, "content_index": content_index, "audio_end_ms": audio_end_ms,
+    });
+    one(message, Ack::ItemTruncated(item_id))
+}
+
+/// Adds an item that the conversation begins with.
+pub(super) fn seed(dialect: &Dialect, item: &Value, event_id: &str) -> Encoded {
+    let mut item = item.clone();
+    if item["role"] == "assistant" {
+        for part in item["content"].as_array_mut().into_iter().flatten() {
+            match part["type"].as_str() {
+                Some("text" | "output_text") => part["type"] = dialect.assistant_content.0.into(),
+                Some("audio" | "output_audio") => part["type"] = dialect.assistant_content.1.into(),
+                _ => {}
+            }
+        }
+    }
+    let ack = item["id"].as_str().map_or(Ack::None, |id| Ack::ItemAdded(id.to_owned()));
+    one(json!({"type": "conversation.item.create", "event_id": event_id, "item": item}), ack)
+}
+
+fn update_session(dialect: &Dialect, kind: SessionType, config: &SessionConfig, event_id: &str) -> Encoded {
+    let encoded = encode_session(dialect, kind, config);
+    let name = match kind {
+        SessionType::Realtime => "session.update",
+        SessionType::Transcription => dialect.transcription_update,
+    };
+    let message = json!({"type": name, "event_id": event_id, "session": encoded.session});
+    Encoded { session: Some(encoded), ..one(message, Ack::SessionUpdated) }
 }
 
 fn one(message: Value, ack: Ack) -> Encoded {
     let kind = message["type"].as_str().unwrap_or_default().to_owned();
-    Encoded { messages: vec![message], ack, kind, siblings: Vec::new(), unexpressed: Vec::new() }
+    Encoded { messages: vec![message], ack, kind, siblings: Vec::new(), session: None }
 }
 
 fn bare(kind: &str, event_id: &str) -> Value {
@@ -77,22 +133,6 @@ fn response_create(overrides: Map<String, Value>, event_id: &str) -> Value {
     message
 }
 
-fn cancel(truncate: Option<(String, u64)>, event_id: &str) -> Encoded {
-    let mut encoded = one(bare("response.cancel", event_id), Ack::ResponseDone);
-    if let Some((item_id, audio_end_ms)) = truncate {
-        let truncate_id = format!("{event_id}_cut");
-        encoded.messages.insert(
-            0,
-            json!({
-                "type": "conversation.item.truncate", "event_id": truncate_id,
-                "item_id": item_id, "content_index": 0, "audio_end_ms": audio_end_ms,
-            }),
-        );
-        encoded.siblings.push(truncate_id);
-    }
-    encoded
-}
-
 fn raw(kind: &str, mut payload: Map<String, Value>, id: &CommandId) -> Encoded {
     payload.insert("type".into(), kind.into());
     payload.entry("event_id").or_insert_with(|| id.event_id.as_str().into());
@@ -102,11 +142,11 @@ fn raw(kind: &str, mut payload: Map<String, Value>, id: &CommandId) -> Encoded {
     }
     let target = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ack = match kind {
-        "session.update" => Ack::SessionUpdated,
+        "session.update" | "transcription_session.update" => Ack::SessionUpdated,
         "input_audio_buffer.commit" => Ack::Committed,
         "input_audio_buffer.clear" => Ack::Cleared,
         "response.create" => Ack::ResponseCreated,
-        "response.cancel" => Ack::ResponseDone,
+        "response.cancel" => Ack::ResponseDone(payload.get("response_id").and_then(Value::as_str).map(str::to_owned)),
         "conversation.item.create" => match payload.get("item").and_then(|item| item.get("id")) {
             Some(Value::String(id)) => Ack::ItemAdded(id.clone()),
             _ => Ack::None,

@@ -7,9 +7,11 @@ use voicewire_audio::base64;
 
 use super::names::WireKind;
 use super::pending::Ack;
-use super::protocol::{OpenAi, CONFIG_EVENT_ID};
+use super::protocol::{OpenAi, CONFIG_EVENT_ID, CUT_EVENT_ID};
+use super::session::mismatches;
 use crate::error::{Error, Malformed, ServerError};
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
+use crate::item::{ItemChange, ItemFields};
 use crate::message::{Message, Text};
 use crate::protocol::Outcome;
 use crate::scan::{Field, Fields};
@@ -32,17 +34,23 @@ impl OpenAi {
             WireKind::TranscriptDelta => self.string_event(&reader, "delta", &reader.fields.delta, Body::Transcript),
             WireKind::InputTranscriptDelta => self.input_transcript(&reader, &reader.fields.delta, false),
             WireKind::InputTranscriptDone => self.input_transcript(&reader, &reader.fields.transcript, true),
+            WireKind::InputTranscriptFailed => self.transcript_failed(&mut reader),
+            WireKind::ArgumentsDelta => self.arguments_delta(&reader),
             WireKind::ArgumentsDone => self.tool_call(&reader),
             WireKind::SpeechStarted => self.speech_started(&reader),
             WireKind::SpeechStopped => self.emit(&reader, Body::SpeechStopped(reader.fields.audio_end_ms.int())),
             WireKind::Committed => self.acknowledging(&reader, Body::InputCommitted, &Ack::Committed),
             WireKind::Cleared => self.acknowledging(&reader, Body::Server, &Ack::Cleared),
             WireKind::SessionCreated => self.session_created(&mut reader),
-            WireKind::SessionUpdated => self.acknowledging(&reader, Body::Server, &Ack::SessionUpdated),
-            WireKind::ItemAdded => self.item_added(&mut reader),
-            WireKind::ItemDeleted => self.item_answer(&mut reader, Ack::ItemDeleted),
-            WireKind::ItemTruncated => self.item_answer(&mut reader, Ack::ItemTruncated),
-            WireKind::ItemRetrieved => self.item_answer(&mut reader, Ack::ItemRetrieved),
+            WireKind::SessionUpdated => self.session_updated(&mut reader),
+            WireKind::ItemAdded => self.item_told(&mut reader, Some(Ack::ItemAdded)),
+            WireKind::ItemDone => self.item_told(&mut reader, None),
+            WireKind::ItemRetrieved => self.item_told(&mut reader, Some(Ack::ItemRetrieved)),
+            WireKind::ItemDeleted => self.item_changed(&reader, ItemChange::Deleted, Ack::ItemDeleted),
+            WireKind::ItemTruncated => {
+                let end = reader.fields.audio_end_ms.int().and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
+                self.item_changed(&reader, ItemChange::Truncated(end), Ack::ItemTruncated);
+            }
             WireKind::OutputItemAdded => self.output_item_added(&mut reader),
             WireKind::ResponseCreated => self.response_created(&mut reader),
             WireKind::ResponseDone => self.response_done(&mut reader),
@@ -65,9 +73,9 @@ impl OpenAi {
             self.late_samples += decoded.samples.len() as u64;
             return self.emit(reader, Body::Wire);
         }
-        let sample_rate = self.dialect.output_sample_rate;
-        self.turns.audio(reader.text(&reader.fields.item_id), decoded.samples.len(), sample_rate, reader.now);
-        let content_index = reader.fields.content_index.int();
+        let (sample_rate, content_index) = (self.output_sample_rate, reader.fields.content_index.int());
+        let item_id = reader.text(&reader.fields.item_id);
+        self.turns.playback.received(item_id, content_index, decoded.samples.len(), sample_rate, reader.now);
         self.emit(reader, Body::Audio { samples: decoded.samples, sample_rate, content_index });
         if decoded.odd_byte && self.turns.report_odd(response_id) {
             let problem = "audio delta ends in half a sample; the odd byte was dropped".to_owned();
@@ -102,6 +110,18 @@ impl OpenAi {
         self.emit(reader, Body::InputTranscript { text, is_final });
     }
 
+    fn transcript_failed(&mut self, reader: &mut Reader) {
+        let error = self.server_error(&reader.value()["error"].clone());
+        self.emit(reader, Body::Server);
+        let body = Body::Error { error: Box::new(Error::Server(error)), fatal: false };
+        self.events.push_back(Event { leads: false, ..reader.event(body) });
+    }
+
+    fn arguments_delta(&mut self, reader: &Reader) {
+        let change = reader.text(&reader.fields.delta).map(|delta| Box::new(ItemChange::Arguments(delta.to_owned())));
+        self.events.push_back(Event { change, ..reader.event(Body::Server) });
+    }
+
     fn tool_call(&mut self, reader: &Reader) {
         let (Some(call_id), Some(arguments)) =
             (reader.text(&reader.fields.call_id), reader.text(&reader.fields.arguments))
@@ -125,18 +145,20 @@ impl OpenAi {
 
     fn speech_started(&mut self, reader: &Reader) {
         self.emit(reader, Body::SpeechStarted(reader.fields.audio_start_ms.int()));
-        self.interrupted(reader);
+        if self.speech_interrupts {
+            self.spoken_over(reader);
+        }
     }
 
-    fn interrupted(&mut self, reader: &Reader) {
-        if let Some((item_id, heard_ms)) = self.turns.interrupt(reader.now) {
-            let body = Body::Interrupted { heard_ms: Some(heard_ms), estimated: true };
-            let event = Event { item_id: Text::owned(item_id), leads: false, ..reader.event(body) };
-            self.events.push_back(event);
+    fn spoken_over(&mut self, reader: &Reader) {
+        let cut = self.interrupted(reader.now, reader.event(Body::Server));
+        if let Some(cut) = cut.filter(|_| self.settings.auto_truncate) {
+            self.cut(cut);
         }
     }
 
     fn session_created(&mut self, reader: &mut Reader) {
+        self.session_told(reader);
         let value = reader.value();
         let id = value["session"]["id"].as_str().or_else(|| value["id"].as_str());
         self.session_id = id.map(str::to_owned);
@@ -147,23 +169,55 @@ impl OpenAi {
         self.greeted(reader.now);
     }
 
-    fn item_added(&mut self, reader: &mut Reader) {
-        let id = reader.value()["item"]["id"].as_str().unwrap_or_default().to_owned();
-        self.acknowledging_item(reader, id, Ack::ItemAdded);
-    }
-
-    fn item_answer(&mut self, reader: &mut Reader, ack: fn(String) -> Ack) {
-        let value = reader.value();
-        let id = value["item_id"].as_str().or_else(|| value["item"]["id"].as_str()).unwrap_or_default().to_owned();
-        self.acknowledging_item(reader, id, ack);
-    }
-
-    fn acknowledging_item(&mut self, reader: &Reader, id: String, ack: fn(String) -> Ack) {
-        let ack = ack(id.clone());
-        let mut event = reader.event(Body::Server);
-        event.item_id = Text::owned(id);
+    fn session_updated(&mut self, reader: &mut Reader) {
+        self.session_told(reader);
+        let event = reader.event(Body::Server);
         self.events.push_back(event.clone());
-        self.acknowledge(event, &ack);
+        let Some(pending) = self.pending.acknowledged(&Ack::SessionUpdated) else { return };
+        let mut ignored = Vec::new();
+        if let Some(sent) = &pending.session {
+            ignored = mismatches(self.dialect, &sent.session, &reader.value()["session"]);
+            // The opening configuration's were told at the start.
+            if pending.id.event_id != CONFIG_EVENT_ID {
+                ignored.extend(sent.unexpressed.iter().cloned());
+            }
+        }
+        if !ignored.is_empty() {
+            self.events.push_back(Event::ours(Body::ConfigMismatch(ignored.clone()), reader.now));
+        }
+        self.settle(pending.id.receipt, Outcome::Acknowledged(Box::new(event)), ignored);
+    }
+
+    /// Remembers what a session object says about sound and turns.
+    fn session_told(&mut self, reader: &mut Reader) {
+        let Value::Object(session) = &reader.value()["session"] else { return };
+        let inner = session.get("audio").map(|audio| &audio["input"]["turn_detection"]);
+        let detection = inner.filter(|inner| inner.is_object()).or_else(|| session.get("turn_detection"));
+        let interrupts = detection.and_then(|detection| detection.get("interrupt_response")).and_then(Value::as_bool);
+        let rate = self.dialect.formats.told_output_rate(session);
+        self.speech_interrupts = interrupts.unwrap_or(true);
+        self.output_sample_rate = rate.unwrap_or(self.output_sample_rate);
+    }
+
+    /// A message that tells an item; `ack` says what it answers.
+    fn item_told(&mut self, reader: &mut Reader, ack: Option<fn(String) -> Ack>) {
+        let value = reader.value();
+        let fields = ItemFields::read(&value["item"], &value["previous_item_id"]);
+        let id = fields.as_ref().map(|fields| fields.id.clone()).unwrap_or_default();
+        let is_outside = self.turns.is_outside(reader.text(&reader.fields.response_id));
+        let change = fields.filter(|_| !is_outside).map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
+        let event = Event { item_id: Text::owned(id.clone()), change, ..reader.event(Body::Server) };
+        self.events.push_back(event.clone());
+        if let Some(ack) = ack {
+            self.acknowledge(event, &ack(id));
+        }
+    }
+
+    fn item_changed(&mut self, reader: &Reader, change: ItemChange, ack: fn(String) -> Ack) {
+        let id = reader.text(&reader.fields.item_id).unwrap_or_default().to_owned();
+        let event = Event { change: Some(Box::new(change)), ..reader.event(Body::Server) };
+        self.events.push_back(event.clone());
+        self.acknowledge(event, &ack(id));
     }
 
     fn output_item_added(&mut self, reader: &mut Reader) {
@@ -179,7 +233,9 @@ impl OpenAi {
         let id = response["id"].as_str().map(str::to_owned);
         // An out-of-band response belongs to no conversation and runs beside the others.
         let out_of_band = response.get("conversation_id").is_some_and(Value::is_null);
-        if !out_of_band {
+        if out_of_band {
+            self.turns.response_created_outside(id.as_deref().unwrap_or_default());
+        } else {
             self.turns.response_created(id.as_deref().unwrap_or_default());
             self.sequencer.created();
         }
@@ -200,7 +256,7 @@ impl OpenAi {
         let error = (status == TurnStatus::Failed).then(|| Error::Server(self.server_error(&details["error"])));
         self.turns.response_done(id.as_deref());
         if details["reason"] == "turn_detected" {
-            self.interrupted(reader);
+            self.spoken_over(reader);
         }
         let response_id = Text::from(id.as_deref());
         let mut leads = true;
@@ -212,7 +268,7 @@ impl OpenAi {
         let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final: true, error }));
         let event = Event { response_id, leads, ..reader.event(body) };
         self.events.push_back(event.clone());
-        self.acknowledge(event, &Ack::ResponseDone);
+        self.acknowledge(event, &Ack::ResponseDone(id));
         self.request_next_response();
     }
 
@@ -236,15 +292,13 @@ impl OpenAi {
             self.sequencer.forget(&pending.id.event_id);
             self.request_next_response();
         }
-        if BENIGN.contains(&code.as_str()) {
+        if BENIGN.contains(&code.as_str()) || pending.id.event_id.starts_with(CUT_EVENT_ID) {
             self.emit(reader, Body::Wire);
-            return self.settle(pending.id.receipt, Outcome::Done);
+            return self.settle(pending.id.receipt, Outcome::Done, Vec::new());
         }
         let error = Error::Rejected(error);
         self.emit(reader, Body::Error { error: Box::new(error.clone()), fatal: false });
-        if pending.id.event_id != CONFIG_EVENT_ID {
-            self.settle(pending.id.receipt, Outcome::Failed(error));
-        }
+        self.settle(pending.id.receipt, Outcome::Failed(error), Vec::new());
     }
 
     fn server_error(&self, value: &Value) -> ServerError {
@@ -273,9 +327,10 @@ impl OpenAi {
     }
 
     fn acknowledge(&mut self, mut event: Event, ack: &Ack) {
-        if let Some(receipt) = self.pending.acknowledged(ack) {
+        if let Some(pending) = self.pending.acknowledged(ack) {
             event.body = Body::Server;
-            self.settle(receipt, Outcome::Acknowledged(Box::new(event)));
+            event.change = None;
+            self.settle(pending.id.receipt, Outcome::Acknowledged(Box::new(event)), Vec::new());
         }
     }
 
@@ -327,6 +382,7 @@ impl Reader {
             event_id: self.fields.event_id.text(),
             item_id: self.fields.item_id.text(),
             response_id: self.fields.response_id.text(),
+            change: None,
             leads: true,
             received_at: self.now,
         }

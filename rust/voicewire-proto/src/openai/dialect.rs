@@ -1,7 +1,13 @@
-//! What differs between the services that speak OpenAI Realtime.
+//! What differs between the services that speak OpenAI Realtime, as data; the services themselves are in `services.rs`.
 
+use crate::config::SessionConfig;
 use crate::endpoint::EndpointProfile;
 use crate::uplink::AudioEncoder;
+
+use super::formats::Formats;
+
+/// Neutral option → path in an object of the wire.
+pub(super) type Paths = &'static [(&'static str, &'static [&'static str])];
 
 /// One service's way of speaking.
 #[derive(Clone, Copy, Debug)]
@@ -10,41 +16,60 @@ pub struct Dialect {
     pub name: &'static str,
     /// How it is reached.
     pub endpoint: EndpointProfile,
-    /// How audio is sent.
-    pub audio: AudioEncoder,
-    /// Hz of the audio that it sends.
-    pub output_sample_rate: u32,
-    /// Neutral option → path in the session object.
-    pub session_paths: &'static [(&'static str, &'static [&'static str])],
+    /// How it writes audio formats, and at which rates it works.
+    pub formats: Formats,
+    /// Where options stand in the session object.
+    pub session_paths: Paths,
+    /// Where options stand in the response object; empty: no overrides.
+    pub response_paths: Paths,
+    /// Whether the session object says its type, "realtime" or "transcription".
+    pub typed_sessions: bool,
+    /// Wire type that configures a transcription session.
+    pub transcription_update: &'static str,
+    /// Whether audio is asked for together with text; else it implies its transcript.
+    pub both_modalities: bool,
+    /// Whether a tool's definition stands under `function`.
+    pub nested_tools: bool,
+    /// Content types of an assistant's words: written, spoken.
+    pub assistant_content: (&'static str, &'static str),
+    /// What it can do.
+    pub abilities: Abilities,
 }
 
-/// OpenAI's own protocol since 2025-08.
-pub const GA: Dialect = Dialect {
-    name: "ga",
-    endpoint: EndpointProfile {
-        base: "wss://api.openai.com/v1",
-        path: "/realtime",
-        subprotocol: "realtime",
-        key_subprotocol: "openai-insecure-api-key.",
-    },
-    audio: AudioEncoder::new(r#"{"type":"input_audio_buffer.append","audio":""#, r#""}"#, 24_000),
-    output_sample_rate: 24_000,
-    session_paths: &[
-        ("instructions", &["instructions"]),
-        ("voice", &["audio", "output", "voice"]),
-        ("speed", &["audio", "output", "speed"]),
-        ("modalities", &["output_modalities"]),
-        ("turn_detection", &["audio", "input", "turn_detection"]),
-        ("input_format", &["audio", "input", "format"]),
-        ("output_format", &["audio", "output", "format"]),
-        ("input_transcription", &["audio", "input", "transcription"]),
-        ("language", &["audio", "input", "transcription", "language"]),
-        ("noise_reduction", &["audio", "input", "noise_reduction"]),
-        ("tools", &["tools"]),
-        ("tool_choice", &["tool_choice"]),
-        ("parallel_tool_calls", &["parallel_tool_calls"]),
-        ("reasoning", &["reasoning"]),
-        ("max_output_tokens", &["max_output_tokens"]),
-        ("truncation", &["truncation"]),
-    ],
-};
+/// What a service can do, beyond what all of them can.
+#[derive(Clone, Copy, Debug)]
+pub struct Abilities {
+    /// Takes `response.create` with overrides.
+    pub per_response_options: bool,
+    /// Takes images.
+    pub image_input: bool,
+    /// Runs MCP tools by itself.
+    pub mcp: bool,
+    /// Resumes a session after a drop.
+    pub session_resumption: bool,
+    /// Gives each item and response an id.
+    pub server_ids: bool,
+    /// Longest session in minutes, 0 where not told.
+    pub max_session_minutes: u32,
+}
+
+impl Dialect {
+    /// How audio is sent under `config`.
+    pub fn audio_encoder(&self, config: &SessionConfig) -> AudioEncoder {
+        AudioEncoder::new(APPEND.0, APPEND.1, self.formats.input_rate(config.get("input_format")))
+    }
+
+    /// Hz of the audio that comes under `config`.
+    pub fn output_sample_rate(&self, config: &SessionConfig) -> u32 {
+        self.formats.output_rate(config.get("output_format"))
+    }
+
+    /// Options that this service has no words for.
+    pub fn unsupported_options(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let expressed = |option: &str| self.session_paths.iter().any(|(name, _)| *name == option);
+        SessionConfig::names().filter(move |option| !matches!(*option, "extra" | "history") && !expressed(option))
+    }
+}
+
+/// The append message around its base64 text.
+const APPEND: (&str, &str) = (r#"{"type":"input_audio_buffer.append","audio":""#, r#""}"#);

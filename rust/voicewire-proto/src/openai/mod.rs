@@ -3,14 +3,19 @@
 mod commands;
 mod decode;
 mod dialect;
+mod formats;
 mod names;
 mod pending;
+mod playback;
 mod protocol;
 mod sequencer;
+mod services;
 mod session;
 mod turn;
 
-pub use dialect::{Dialect, GA};
+pub use dialect::{Abilities, Dialect};
+pub use formats::Formats;
 pub use names::{canonical, is_wire_name};
 pub use protocol::{OpenAi, Settings};
-pub use session::encode_session;
+pub use services::{dialect, ALL, AZURE, AZURE_PREVIEW, BETA, GA, QWEN, VOICE_LIVE, XAI};
+pub use session::{encode_session, EncodedSession, SessionType};

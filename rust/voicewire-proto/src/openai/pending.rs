@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::session::EncodedSession;
 use crate::command::{CommandId, ReceiptId};
 use crate::error::Error;
 use crate::protocol::{Outcome, Settled};
@@ -20,8 +21,20 @@ pub(super) enum Ack {
     Committed,
     Cleared,
     ResponseCreated,
-    /// `response.done`, after a cancel.
-    ResponseDone,
+    /// `response.done`, after a cancel; of any response where none is named.
+    ResponseDone(Option<String>),
+}
+
+impl Ack {
+    /// Whether an event that answers `told` answers this.
+    fn is_answered_by(&self, told: &Self) -> bool {
+        match (self, told) {
+            (Self::ResponseDone(None), Self::ResponseDone(_)) => true,
+            // xAI names no item.
+            (Self::ItemDeleted(_), Self::ItemDeleted(told)) if told.is_empty() => true,
+            _ => self == told,
+        }
+    }
 }
 
 /// A command whose fate is open.
@@ -33,8 +46,10 @@ pub(super) struct Pending {
     pub(super) command: String,
     /// Ids of further messages that belong to the same command.
     pub(super) siblings: Vec<String>,
+    /// The session object that was sent, to compare with what the service applies.
+    pub(super) session: Option<EncodedSession>,
     /// Set once it is written.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// All commands whose fate is open, oldest first.
@@ -52,8 +67,8 @@ impl PendingCommands {
         Self { open: VecDeque::new(), timeout }
     }
 
-    pub(super) fn push(&mut self, id: CommandId, ack: Ack, command: &str, siblings: Vec<String>) {
-        self.open.push_back(Pending { id, ack, command: command.to_owned(), siblings, deadline: None });
+    pub(super) fn push(&mut self, pending: Pending) {
+        self.open.push_back(pending);
         if self.open.iter().filter(|pending| pending.ack == Ack::None).count() > REMEMBERED {
             if let Some(oldest) = self.open.iter().position(|pending| pending.ack == Ack::None) {
                 self.open.remove(oldest);
@@ -69,9 +84,9 @@ impl PendingCommands {
     }
 
     /// The oldest command that waits for `ack`, taken out.
-    pub(super) fn acknowledged(&mut self, ack: &Ack) -> Option<ReceiptId> {
-        let at = self.open.iter().position(|pending| pending.ack == *ack && pending.deadline.is_some())?;
-        self.open.remove(at).map(|pending| pending.id.receipt)
+    pub(super) fn acknowledged(&mut self, ack: &Ack) -> Option<Pending> {
+        let at = self.open.iter().position(|pending| pending.ack.is_answered_by(ack) && pending.deadline.is_some())?;
+        self.open.remove(at)
     }
 
     /// The command that the service refused under `event_id`, taken out.
@@ -109,5 +124,5 @@ impl PendingCommands {
 }
 
 fn failed(receipt: ReceiptId, error: Error) -> Settled {
-    Settled { receipt, outcome: Outcome::Failed(error) }
+    Settled { receipt, outcome: Outcome::Failed(error), ignored: Vec::new() }
 }

@@ -3,16 +3,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::commands::encode;
+use serde_json::Value;
+
+use super::commands::{cancel, encode, seed, truncate, Cut, Encoded};
 use super::dialect::Dialect;
-use super::pending::{Ack, PendingCommands};
+use super::pending::{Ack, Pending, PendingCommands};
+use super::playback::Heard;
 use super::sequencer::Sequencer;
+use super::session::{encode_session, SessionType};
 use super::turn::Turns;
 use crate::command::{Command, CommandId};
 use crate::config::SessionConfig;
 use crate::error::Error;
 use crate::event::{Body, Event};
-use crate::message::Message;
+use crate::message::{Message, Text};
 use crate::protocol::{Outcome, Protocol, Settled, Transmit};
 use crate::secret::Secrets;
 use crate::uplink::AudioEncoder;
@@ -20,8 +24,12 @@ use crate::uplink::AudioEncoder;
 /// What a session starts with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Sent as `session.update` as soon as the service has greeted us.
+    /// Sent as `session.update` as soon as the service has greeted us; its history follows.
     pub config: SessionConfig,
+    /// What the session is for.
+    pub session_type: SessionType,
+    /// Whether an answer that the user speaks over is cut where he stopped hearing it.
+    pub auto_truncate: bool,
     /// How long a command waits for its answer.
     pub ack_timeout: Duration,
     /// What must not be shown.
@@ -45,7 +53,14 @@ pub struct OpenAi {
     /// Samples of late audio that were not delivered.
     pub(super) late_samples: u64,
     pub(super) sequencer: Sequencer,
+    /// Hz of the audio that comes.
+    pub(super) output_sample_rate: u32,
+    /// Whether the user's speech stops a response.
+    pub(super) speech_interrupts: bool,
+    audio_encoder: AudioEncoder,
     outgoing: VecDeque<Outgoing>,
+    /// Commands of our own making so far.
+    own: u64,
 }
 
 /// A message on its way out.
@@ -59,11 +74,17 @@ pub(super) struct Outgoing {
 /// The `event_id` of the configuration that opens a session.
 pub(super) const CONFIG_EVENT_ID: &str = "evt_config";
 
+/// Start of the `event_id` of a truncation that follows a barge-in.
+pub(super) const CUT_EVENT_ID: &str = "evt_cut_";
+
 impl OpenAi {
     /// A protocol for one connection.
     pub fn new(dialect: &'static Dialect, settings: Settings) -> Self {
         Self {
             dialect,
+            audio_encoder: dialect.audio_encoder(&settings.config),
+            output_sample_rate: dialect.output_sample_rate(&settings.config),
+            speech_interrupts: true,
             pending: PendingCommands::new(settings.ack_timeout),
             settings,
             events: VecDeque::new(),
@@ -75,27 +96,38 @@ impl OpenAi {
             late_samples: 0,
             sequencer: Sequencer::default(),
             outgoing: VecDeque::new(),
+            own: 0,
         }
     }
 
-    /// The greeting: the session is ready, our configuration goes out.
+    /// The greeting: the session is ready, our configuration goes out, and the history behind it.
     pub(super) fn greeted(&mut self, now: Instant) {
         self.ready = true;
-        if self.settings.config.is_empty() {
-            return;
+        let config = std::mem::take(&mut self.settings.config);
+        let history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
+        if self.settings.session_type == SessionType::Transcription || config.iter().any(|(name, _)| name != "history") {
+            self.configure(config, now);
         }
-        let config = Box::new(std::mem::take(&mut self.settings.config));
-        let id = CommandId { receipt: 0, event_id: CONFIG_EVENT_ID.to_owned() };
-        let unexpressed = self.enqueue(Command::UpdateSession(config), id);
+        for (at, item) in history.iter().enumerate() {
+            let id = self.own_id(&format!("evt_history_{at}"));
+            let encoded = seed(self.dialect, item, &id.event_id);
+            self.push(id, encoded);
+        }
+    }
+
+    fn configure(&mut self, config: SessionConfig, now: Instant) {
+        let unexpressed = encode_session(self.dialect, self.settings.session_type, &config).unexpressed;
+        let id = self.own_id(CONFIG_EVENT_ID);
+        self.send(Command::UpdateSession(Box::new(config)), id, now);
         if !unexpressed.is_empty() {
             self.events.push_back(Event::ours(Body::ConfigMismatch(unexpressed), now));
         }
     }
 
-    /// Tells the fate of a command; nobody waits for receipt 0, the opening configuration.
-    pub(super) fn settle(&mut self, receipt: u64, outcome: Outcome) {
+    /// Tells the fate of a command; nobody waits for receipt 0, what we send of our own accord.
+    pub(super) fn settle(&mut self, receipt: u64, outcome: Outcome, ignored: Vec<String>) {
         if receipt != 0 {
-            self.settled.push_back(Settled { receipt, outcome });
+            self.settled.push_back(Settled { receipt, outcome, ignored });
         }
     }
 
@@ -105,26 +137,77 @@ impl OpenAi {
         self.outgoing.extend(next);
     }
 
-    fn enqueue(&mut self, command: Command, id: CommandId) -> Vec<String> {
-        if matches!(command, Command::CancelResponse { .. }) {
-            self.turns.cancel_active();
+    /// Tells that the answer was spoken over at `now`; returns where to cut it.
+    pub(super) fn interrupted(&mut self, now: Instant, mut event: Event) -> Option<Cut> {
+        let heard = self.turns.interrupt(now)?;
+        let heard_ms = heard.as_ref().map(|heard| heard.ms as i64);
+        event.body = Body::Interrupted { heard_ms, estimated: heard.as_ref().is_none_or(|heard| heard.estimated) };
+        event.item_id = Text::from(heard.as_ref().map(|heard| heard.item_id.as_str()).filter(|id| !id.is_empty()));
+        event.leads = false;
+        self.events.push_back(event);
+        let Heard { item_id, content_index, ms, .. } = heard.filter(|heard| heard.worth_cutting)?;
+        Some(Cut { item_id, content_index, audio_end_ms: ms })
+    }
+
+    /// Cuts an item of our own accord.
+    pub(super) fn cut(&mut self, cut: Cut) {
+        self.own += 1;
+        let id = self.own_id(&format!("{CUT_EVENT_ID}{}", self.own));
+        let encoded = truncate(cut, &id.event_id);
+        self.push(id, encoded);
+    }
+
+    fn own_id(&self, event_id: &str) -> CommandId {
+        CommandId { receipt: 0, event_id: event_id.to_owned() }
+    }
+
+    fn cancel(&mut self, truncated: Option<(String, u64)>, id: CommandId, now: Instant) {
+        self.turns.cancel_active();
+        let cut = truncated.and_then(|(item_id, samples)| {
+            let ms = samples * 1000 / u64::from(self.output_sample_rate);
+            let (content_index, audio_end_ms) = self.turns.playback.clamp(&item_id, ms)?;
+            // The service refuses to cut at 0.
+            (audio_end_ms > 0).then_some(Cut { item_id, content_index, audio_end_ms })
+        });
+        if cut.is_some() {
+            self.turns.playback.silence(now);
         }
-        let encoded = encode(self.dialect, command, &id);
+        let encoded = cancel(None, cut, &id.event_id);
+        self.push(id, encoded);
+    }
+
+    fn interrupt(&mut self, id: CommandId, now: Instant) {
+        let active = self.turns.active().filter(|active| !self.turns.is_cancelled(Some(active))).map(str::to_owned);
+        let cut = self.interrupted(now, Event::ours(Body::Server, now));
+        match (active, cut) {
+            (Some(active), cut) => {
+                let encoded = cancel(Some(&active).filter(|id| !id.is_empty()).map(String::as_str), cut, &id.event_id);
+                self.push(id, encoded);
+            }
+            (None, Some(cut)) => {
+                let encoded = truncate(cut, &id.event_id);
+                self.push(id, encoded);
+            }
+            (None, None) => self.settle(id.receipt, Outcome::Done, Vec::new()),
+        }
+    }
+
+    fn push(&mut self, id: CommandId, encoded: Encoded) {
         let settles = (encoded.ack == Ack::None).then_some(id.receipt);
-        let last = encoded.messages.len() - 1;
-        for (at, message) in encoded.messages.into_iter().enumerate() {
+        for message in encoded.messages {
             let event_id = message["event_id"].as_str().unwrap_or_default().to_owned();
-            let settles = settles.filter(|_| at == last);
+            let settles = settles.filter(|_| event_id == id.event_id);
+            let asks = encoded.ack == Ack::ResponseCreated && event_id == id.event_id && !is_out_of_band(&message);
             let outgoing = Outgoing { event_id, text: message.to_string(), settles };
-            if encoded.ack == Ack::ResponseCreated && at == last && !is_out_of_band(&message) {
+            if asks {
                 let admitted = self.sequencer.admit(outgoing, self.turns.is_active());
                 self.outgoing.extend(admitted);
             } else {
                 self.outgoing.push_back(outgoing);
             }
         }
-        self.pending.push(id, encoded.ack, &encoded.kind, encoded.siblings);
-        encoded.unexpressed
+        let Encoded { ack, kind: command, siblings, session, .. } = encoded;
+        self.pending.push(Pending { id, ack, command, siblings, session, deadline: None });
     }
 }
 
@@ -141,8 +224,20 @@ impl Protocol for OpenAi {
         self.settled.pop_front()
     }
 
-    fn send(&mut self, command: Command, id: CommandId) {
-        self.enqueue(command, id);
+    fn send(&mut self, command: Command, id: CommandId, now: Instant) {
+        match command {
+            Command::CancelResponse { truncate } => self.cancel(truncate, id, now),
+            Command::Interrupt => self.interrupt(id, now),
+            Command::ReportPlayed { item_id, samples } => {
+                self.turns.playback.report(&item_id, samples);
+                self.settle(id.receipt, Outcome::Done, Vec::new());
+            }
+            command => {
+                if let Some(encoded) = encode(self.dialect, self.settings.session_type, command, &id) {
+                    self.push(id, encoded);
+                }
+            }
+        }
     }
 
     fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
@@ -158,7 +253,7 @@ impl Protocol for OpenAi {
     fn handle_timeout(&mut self, now: Instant) {
         for (event_id, settled) in self.pending.expire(now) {
             self.sequencer.forget(&event_id);
-            self.settle(settled.receipt, settled.outcome);
+            self.settle(settled.receipt, settled.outcome, settled.ignored);
         }
         self.request_next_response();
     }
@@ -180,7 +275,7 @@ impl Protocol for OpenAi {
     }
 
     fn audio_encoder(&self) -> AudioEncoder {
-        self.dialect.audio
+        self.audio_encoder
     }
 
     fn close(&mut self, error: Error) {
@@ -189,6 +284,6 @@ impl Protocol for OpenAi {
 }
 
 /// Whether a `response.create` leaves the conversation alone.
-fn is_out_of_band(message: &serde_json::Value) -> bool {
+fn is_out_of_band(message: &Value) -> bool {
     message["response"]["conversation"] == "none"
 }

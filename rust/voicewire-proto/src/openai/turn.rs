@@ -1,7 +1,9 @@
 //! What the decoder remembers of the running conversation.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use super::playback::{Heard, Playback};
 
 /// The responses and the audio that are under way.
 #[derive(Debug, Default)]
@@ -14,17 +16,9 @@ pub(super) struct Turns {
     odd_reported: VecDeque<String>,
     /// Names of the tools behind open calls, for dialects that tell them only at the start.
     call_names: VecDeque<(String, String)>,
-    playback: Option<Playback>,
-}
-
-/// The audio item that is being played, on the assumption that it plays without gaps from its first delta on.
-#[derive(Debug)]
-struct Playback {
-    item_id: String,
-    started: Instant,
-    samples: u64,
-    sample_rate: u32,
-    interrupted: bool,
+    /// Responses that belong to no conversation.
+    outside: VecDeque<String>,
+    pub(super) playback: Playback,
 }
 
 /// Ids remembered of each sort.
@@ -33,6 +27,7 @@ const REMEMBERED: usize = 32;
 impl Turns {
     pub(super) fn response_created(&mut self, response_id: &str) {
         self.active = Some(response_id.to_owned());
+        self.playback.response_began();
     }
 
     pub(super) fn response_done(&mut self, response_id: Option<&str>) {
@@ -48,7 +43,7 @@ impl Turns {
 
     /// Marks the active response: audio of it that still comes is late.
     pub(super) fn cancel_active(&mut self) {
-        if let Some(id) = self.active.clone() {
+        if let Some(id) = self.active.clone().filter(|id| !self.is_cancelled(Some(id))) {
             remember(&mut self.cancelled, id);
         }
     }
@@ -67,6 +62,14 @@ impl Turns {
         true
     }
 
+    pub(super) fn response_created_outside(&mut self, response_id: &str) {
+        remember(&mut self.outside, response_id.to_owned());
+    }
+
+    pub(super) fn is_outside(&self, response_id: Option<&str>) -> bool {
+        response_id.is_some_and(|id| self.outside.iter().any(|known| known == id))
+    }
+
     pub(super) fn call_added(&mut self, call_id: &str, name: &str) {
         remember(&mut self.call_names, (call_id.to_owned(), name.to_owned()));
     }
@@ -75,29 +78,18 @@ impl Turns {
         self.call_names.iter().rev().find(|(id, _)| id == call_id).map(|(_, name)| name.as_str())
     }
 
-    pub(super) fn audio(&mut self, item_id: Option<&str>, samples: usize, sample_rate: u32, now: Instant) {
-        let item_id = item_id.unwrap_or_default();
-        match &mut self.playback {
-            Some(playback) if playback.item_id == item_id => playback.samples += samples as u64,
-            _ => {
-                let (item_id, samples) = (item_id.to_owned(), samples as u64);
-                self.playback = Some(Playback { item_id, started: now, samples, sample_rate, interrupted: false });
-            }
-        }
+    /// The user or the application spoke over the answer at `now`: the active response's late audio is dropped from here
+    /// on. None where there is nothing to interrupt.
+    pub(super) fn interrupt(&mut self, now: Instant) -> Option<Option<Heard>> {
+        let heard = self.playback.interrupt(now);
+        let is_news = self.active.as_deref().is_some_and(|id| !self.is_cancelled(Some(id)));
+        self.cancel_active();
+        (is_news || heard.is_some()).then_some(heard)
     }
 
-    /// The item that the user spoke over at `now` and how much of it had been heard, told once per item.
-    pub(super) fn interrupt(&mut self, now: Instant) -> Option<(String, i64)> {
-        let active = self.active.is_some();
-        let playback = self.playback.as_mut().filter(|playback| !playback.interrupted)?;
-        let elapsed = now.saturating_duration_since(playback.started);
-        let length = Duration::from_secs_f64(playback.samples as f64 / f64::from(playback.sample_rate));
-        if elapsed >= length && !active {
-            return None;
-        }
-        playback.interrupted = true;
-        let heard = elapsed.min(length).as_millis() as i64;
-        Some((playback.item_id.clone(), heard))
+    /// The default-conversation response in progress; empty where the service gives no ids.
+    pub(super) fn active(&self) -> Option<&str> {
+        self.active.as_deref()
     }
 }
 

@@ -1,0 +1,110 @@
+//! Audio formats as services write them.
+
+use serde_json::{json, Map, Value};
+
+/// How a service writes audio formats.
+#[derive(Clone, Copy, Debug)]
+pub enum Formats {
+    /// An object with type and rate: `{"type": "audio/pcm", "rate": 24000}`.
+    Typed {
+        /// Rates of PCM16 that it takes, its own first.
+        rates: &'static [u32],
+    },
+    /// A name for each format and rate.
+    Named {
+        /// Formats sent, the service's own first.
+        input: &'static [Name],
+        /// Formats received, the service's own first.
+        output: &'static [Name],
+        /// Option beside the input format that holds its rate.
+        rate_field: Option<&'static str>,
+    },
+}
+
+/// A format in our word, its rate in Hz, and the service's name for the two.
+pub(super) type Name = (&'static str, u32, &'static str);
+
+/// G.711 has one rate everywhere.
+const G711_RATE: u32 = 8_000;
+
+impl Formats {
+    /// Hz of what we send.
+    pub fn input_rate(&self, format: Option<&Value>) -> u32 {
+        match self {
+            Self::Typed { rates } => typed_rate(rates, format),
+            Self::Named { input, .. } => named(input, format).unwrap_or(input[0]).1,
+        }
+    }
+
+    /// Hz of what comes.
+    pub fn output_rate(&self, format: Option<&Value>) -> u32 {
+        match self {
+            Self::Typed { rates } => typed_rate(rates, format),
+            Self::Named { output, .. } => named(output, format).unwrap_or(output[0]).1,
+        }
+    }
+
+    /// The wire's word for a format; None where the service has none.
+    pub(super) fn encode(&self, option: &str, format: &Value) -> Option<Value> {
+        match self {
+            Self::Typed { rates } => typed(rates, format),
+            Self::Named { input, output, .. } => {
+                let names = if option == "input_format" { input } else { output };
+                named(names, Some(format)).map(|(_, _, name)| name.into())
+            }
+        }
+    }
+
+    /// The field beside the input format that holds its rate, where the service has one.
+    pub(super) fn rate_field(&self) -> Option<&'static str> {
+        match self {
+            Self::Typed { .. } => None,
+            Self::Named { rate_field, .. } => *rate_field,
+        }
+    }
+
+    /// Hz that a session object of the service tells for its output.
+    pub(super) fn told_output_rate(&self, session: &Map<String, Value>) -> Option<u32> {
+        let object = session.get("audio").map(|audio| &audio["output"]["format"]["rate"]).and_then(Value::as_u64);
+        if let Some(rate) = object {
+            return u32::try_from(rate).ok().filter(|rate| (4_000..=192_000).contains(rate));
+        }
+        let Self::Named { output, .. } = self else { return None };
+        let told = session.get("output_audio_format").and_then(Value::as_str)?;
+        output.iter().find(|(_, _, name)| *name == told).map(|(_, rate, _)| *rate)
+    }
+}
+
+/// The neutral kind of a format in our words or in OpenAI's, and its rate where given.
+fn neutral(format: &Value) -> (&str, Option<u32>) {
+    let kind = match format.as_str().or_else(|| format["type"].as_str()).unwrap_or_default() {
+        "audio/pcm" => "pcm16",
+        "audio/pcmu" => "g711_ulaw",
+        "audio/pcma" => "g711_alaw",
+        other => other,
+    };
+    (kind, format.get("rate").and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok()))
+}
+
+fn typed_rate(rates: &[u32], format: Option<&Value>) -> u32 {
+    match format.map(neutral) {
+        Some(("g711_ulaw" | "g711_alaw", _)) => G711_RATE,
+        Some((_, Some(rate))) if rates.contains(&rate) => rate,
+        _ => rates[0],
+    }
+}
+
+fn typed(rates: &[u32], format: &Value) -> Option<Value> {
+    match neutral(format) {
+        ("pcm16", None) => Some(json!({"type": "audio/pcm", "rate": rates[0]})),
+        ("pcm16", Some(rate)) => rates.contains(&rate).then(|| json!({"type": "audio/pcm", "rate": rate})),
+        ("g711_ulaw", None | Some(G711_RATE)) => Some(json!({"type": "audio/pcmu"})),
+        ("g711_alaw", None | Some(G711_RATE)) => Some(json!({"type": "audio/pcma"})),
+        _ => None,
+    }
+}
+
+fn named(names: &'static [Name], format: Option<&Value>) -> Option<Name> {
+    let (kind, rate) = neutral(format?);
+    names.iter().find(|(known, hz, _)| *known == kind && rate.is_none_or(|rate| rate == *hz)).copied()
+}
