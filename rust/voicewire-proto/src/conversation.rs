@@ -206,10 +206,8 @@ impl Conversation {
 
     fn add(&mut self, id: &str, place: &Place) -> SharedItem {
         let stray = self.strays.iter().position(|(stray, _)| stray == id).and_then(|at| self.strays.remove(at));
-        let item = stray.map_or_else(
-            || Arc::new(Mutex::new(Item { id: id.to_owned(), ..Item::default() })),
-            |(_, item)| item,
-        );
+        let item =
+            stray.map_or_else(|| Arc::new(Mutex::new(Item { id: id.to_owned(), ..Item::default() })), |(_, item)| item);
         let at = match place {
             Place::First => 0,
             Place::Untold => self.order.len(),

@@ -192,7 +192,12 @@ impl PySession {
         queues
     }
 
-    pub(crate) fn tell<'py>(&self, py: Python<'py>, method: &str, args: impl pyo3::call::PyCallArgs<'py>) -> PyResult<()> {
+    pub(crate) fn tell<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        args: impl pyo3::call::PyCallArgs<'py>,
+    ) -> PyResult<()> {
         match self.owner.bind(py).upgrade() {
             Some(owner) => owner.call_method1(method, args).map(|_| ()),
             None => Ok(()),

@@ -69,6 +69,9 @@ fn encoded(py: Python<'_>, config: &str, dialect: &str, session_type: &str) -> P
     Ok(openai::encode_session(read_dialect(dialect), kind, &read_config(py, config)?))
 }
 
+/// An event, the item that it changed, whether it was appended, whether it was completed.
+type Changed = (Py<PyAny>, ConversationItem, bool, bool);
+
 /// Takes one server event, as JSON, into a conversation outside of a session; returns what it changed as tuples of
 /// event, item, whether it was appended, whether it was completed.
 #[pyfunction]
@@ -76,7 +79,7 @@ pub(crate) fn decode_event(
     py: Python<'_>,
     store: &ConversationStore,
     text: &str,
-) -> PyResult<Vec<(Py<PyAny>, ConversationItem, bool, bool)>> {
+) -> PyResult<Vec<Changed>> {
     let settings = Settings {
         config: SessionConfig::default(),
         session_type: SessionType::Realtime,

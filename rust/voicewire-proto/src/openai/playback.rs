@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Playback {
     items: VecDeque<Item>,
+    /// Responses so far.
+    responses: u64,
 }
 
 /// What a listener has heard of the item that plays.
@@ -25,6 +27,8 @@ pub(super) struct Heard {
 #[derive(Debug)]
 struct Item {
     id: String,
+    /// Number of the response that it began in.
+    response: u64,
     content_index: i64,
     /// When all that has come of it is played, if a player plays in order and pauses only where nothing is there.
     ends: Instant,
@@ -63,6 +67,7 @@ impl Playback {
         }
         self.items.push_back(Item {
             id: id.to_owned(),
+            response: self.responses,
             content_index: content_index.unwrap_or_default(),
             ends,
             samples: samples as u64,
@@ -75,6 +80,7 @@ impl Playback {
     /// A response began: audio without an item id belongs to that one from here on.
     pub(super) fn response_began(&mut self) {
         self.items.retain(|item| !item.id.is_empty());
+        self.responses += 1;
     }
 
     /// A player says how many samples of an item were heard so far.
@@ -84,10 +90,13 @@ impl Playback {
         }
     }
 
-    /// What of the playing item was heard at `now`; None where nothing plays. The items behind it count as unheard, and
-    /// all of them as interrupted: each is told once.
-    pub(super) fn interrupt(&mut self, now: Instant) -> Option<Heard> {
-        let at = self.items.iter().position(|item| !item.interrupted && !item.is_over(now))?;
+    /// What of the playing item was heard at `now`; None where nothing plays. While a response `is_active`, its newest
+    /// item counts as playing even where all that came of it was heard. The items behind it count as unheard, and all of
+    /// them as interrupted: each is told once.
+    pub(super) fn interrupt(&mut self, now: Instant, is_active: bool) -> Option<Heard> {
+        let newest = |item: &Item| is_active && item.response == self.responses;
+        let playing = self.items.iter().position(|item| !item.interrupted && !item.is_over(now));
+        let at = playing.or_else(|| self.items.iter().rposition(|item| !item.interrupted && newest(item)))?;
         let heard = self.items[at].heard(now);
         self.silence(now);
         if heard.worth_cutting {
@@ -133,7 +142,8 @@ impl Item {
         };
         let (ms, estimated) = (played.as_millis() as u64, self.reported.is_none());
         let unheard = Duration::from_millis(self.received_ms().saturating_sub(ms));
-        let worth_cutting = ms > 0 && !self.id.is_empty() && if estimated { unheard > DOUBT } else { !unheard.is_zero() };
+        let worth_cutting =
+            ms > 0 && !self.id.is_empty() && if estimated { unheard > DOUBT } else { !unheard.is_zero() };
         Heard { item_id: self.id.clone(), content_index: self.content_index, ms, estimated, worth_cutting }
     }
 }

@@ -105,7 +105,8 @@ impl OpenAi {
         self.ready = true;
         let config = std::mem::take(&mut self.settings.config);
         let history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
-        if self.settings.session_type == SessionType::Transcription || config.iter().any(|(name, _)| name != "history") {
+        if self.settings.session_type == SessionType::Transcription || config.iter().any(|(name, _)| name != "history")
+        {
             self.configure(config, now);
         }
         for (at, item) in history.iter().enumerate() {

@@ -290,8 +290,5 @@ const QWEN_SESSION: Paths = &[
     ("temperature", &["temperature"]),
 ];
 
-const BETA_FORMATS: &[super::formats::Name] = &[
-    ("pcm16", 24_000, "pcm16"),
-    ("g711_ulaw", 8_000, "g711_ulaw"),
-    ("g711_alaw", 8_000, "g711_alaw"),
-];
+const BETA_FORMATS: &[super::formats::Name] =
+    &[("pcm16", 24_000, "pcm16"), ("g711_ulaw", 8_000, "g711_ulaw"), ("g711_alaw", 8_000, "g711_alaw")];

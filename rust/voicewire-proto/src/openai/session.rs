@@ -91,7 +91,11 @@ fn wire_value(dialect: &Dialect, name: &str, path: &[&str], value: &Value) -> Op
         ("reasoning", value) => reasoning(path, value),
         ("modalities", Value::Array(list)) if list.iter().any(|item| item == "audio") => {
             // Where only one of the two is taken, audio comes with its transcript.
-            if dialect.both_modalities { json!(["text", "audio"]) } else { json!(["audio"]) }
+            if dialect.both_modalities {
+                json!(["text", "audio"])
+            } else {
+                json!(["audio"])
+            }
         }
         ("tools", Value::Array(tools)) if dialect.nested_tools => tools.iter().map(nested).collect(),
         _ => value.clone(),
@@ -161,7 +165,8 @@ fn is_told(sent: &Value, told: &Value) -> bool {
 /// The neutral option at a path of the session object, or the path itself.
 fn option_at(dialect: &Dialect, path: &[String]) -> String {
     let covers = |option: &[&str]| option.len() <= path.len() && option.iter().zip(path).all(|(a, b)| a == b);
-    let named = dialect.session_paths.iter().filter(|(_, option)| covers(option)).max_by_key(|(_, option)| option.len());
+    let named =
+        dialect.session_paths.iter().filter(|(_, option)| covers(option)).max_by_key(|(_, option)| option.len());
     match named {
         Some((name, _)) => (*name).to_owned(),
         None if dialect.formats.rate_field().is_some_and(|field| path == [field]) => "input_format".to_owned(),
@@ -202,7 +207,8 @@ fn merge(object: &mut Map<String, Value>, other: &Map<String, Value>) {
 const BESIDE_THE_SESSION: &[&str] = &["extra", "history"];
 
 /// Options that a transcription session has.
-const OF_TRANSCRIPTION: &[&str] = &["turn_detection", "input_format", "input_transcription", "language", "noise_reduction"];
+const OF_TRANSCRIPTION: &[&str] =
+    &["turn_detection", "input_format", "input_transcription", "language", "noise_reduction"];
 
 /// Fields that servers keep to themselves: credentials of MCP servers, and what names the kind of a session.
 const NEVER_TOLD: &[&str] = &["authorization", "headers", "type"];

@@ -81,7 +81,7 @@ impl Turns {
     /// The user or the application spoke over the answer at `now`: the active response's late audio is dropped from here
     /// on. None where there is nothing to interrupt.
     pub(super) fn interrupt(&mut self, now: Instant) -> Option<Option<Heard>> {
-        let heard = self.playback.interrupt(now);
+        let heard = self.playback.interrupt(now, self.is_active());
         let is_news = self.active.as_deref().is_some_and(|id| !self.is_cancelled(Some(id)));
         self.cancel_active();
         (is_news || heard.is_some()).then_some(heard)
