@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from voicewire import audio
     from voicewire.client import RealtimeClient
     from voicewire.config import UNSET, AudioFormat, SemanticVAD, ServerVAD, SessionConfig
+    from voicewire.cost import Cost, CostCollector
     from voicewire.events import (
         AudioDelta,
         Closed,
@@ -51,13 +52,16 @@ if TYPE_CHECKING:
         ForkedError,
         HandlerError,
         InternalError,
+        LimitExceeded,
         ProtocolError,
         ServerError,
         SessionExpired,
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.keys import ClientSecret
     from voicewire.policy import Limits, Reconnect, Timeouts
+    from voicewire.prices import Prices
     from voicewire.process import configure
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
@@ -73,6 +77,7 @@ __all__ = [
     "AudioFormat",
     "AuthenticationError",
     "BackpressureError",
+    "ClientSecret",
     "Closed",
     "CommandRejected",
     "ConfigError",
@@ -80,6 +85,8 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Cost",
+    "CostCollector",
     "ErrorEvent",
     "Event",
     "ForkedError",
@@ -88,8 +95,10 @@ __all__ = [
     "InputTranscript",
     "InternalError",
     "Interrupted",
+    "LimitExceeded",
     "Limits",
     "Open",
+    "Prices",
     "ProtocolError",
     "RateLimits",
     "RealtimeClient",
@@ -132,10 +141,13 @@ _ORIGINS = {
     "configure": "process",
     "Reply": "turns",
     "Usage": "usage",
+    "ClientSecret": "keys",
+    "Prices": "prices",
+    **dict.fromkeys(("Cost", "CostCollector"), "cost"),
     **dict.fromkeys(("AudioFormat", "SemanticVAD", "ServerVAD", "SessionConfig", "UNSET"), "config"),
     **dict.fromkeys(("Limits", "Reconnect", "Timeouts"), "policy"),
     **dict.fromkeys((name for name in __all__ if name.endswith(("Error", "Timeout"))), "exceptions"),
-    **dict.fromkeys(("CommandRejected", "ConnectionClosed", "SessionExpired"), "exceptions"),
+    **dict.fromkeys(("CommandRejected", "ConnectionClosed", "LimitExceeded", "SessionExpired"), "exceptions"),
 }
 
 

@@ -17,13 +17,17 @@ from voicewire import parse
 from voicewire._voicewire import Session
 from voicewire.commands import Commands
 from voicewire.config import SessionConfig
-from voicewire.destination import Destination, TokenProvider
+from voicewire.cost import Cost, cost_of
+from voicewire.destination import Destination, SessionType
 from voicewire.events import ErrorEvent, Event, UsageReported
 from voicewire.exceptions import ConnectionClosed, HandlerError, VoicewireError
 from voicewire.forks import watch
+from voicewire.guard import Guard
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
+from voicewire.keys import TokenProvider
 from voicewire.policy import Limits, Timeouts
+from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.unbuilt import buildable, refuse_unbuilt
@@ -54,14 +58,18 @@ class RealtimeClient(Commands):
         api_key: Key; else OPENAI_API_KEY, which goes to OpenAI's own host and this machine only.
         url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets ``/realtime`` appended.
         dialect: "ga", OpenAI's protocol since 2025.
-        token_provider: Called at every connect for a key; may be async.
+        token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
+            dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.
         subprotocol_auth: Send the key as a WebSocket subprotocol instead of a header.
-        limits: What may wait where.
+        limits: What may wait where, how long a session may last, and what it may cost.
         timeouts: How long to wait for what.
         ca: PEM path or text, trusted beside the system's roots.
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
+        call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
+            has its model, ``model`` is only named in prices then.
+        session_type: "realtime", or "transcription" for a session that writes down and does not answer.
         name: Shown in repr and logs.
         config: Session options as a ``SessionConfig`` or dict.
         session_options: The same as keywords: instructions, voice, turn_detection, …
@@ -86,11 +94,13 @@ class RealtimeClient(Commands):
         ca: str | os.PathLike[str] | None = None,
         client_cert: tuple[str, str] | None = None,
         allow_insecure: bool = False,
+        call_id: str | None = None,
+        session_type: SessionType = "realtime",
         name: str | None = None,
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
     ) -> None:
-        refuse_unbuilt(limits, session_options)
+        refuse_unbuilt(session_options)
         self._config = buildable(SessionConfig.from_options(config, **session_options))
         self._destination = Destination.of(
             model,
@@ -104,10 +114,14 @@ class RealtimeClient(Commands):
             allow_insecure=allow_insecure,
             ca=ca,
             client_cert=client_cert,
+            call_id=call_id,
+            session_type=session_type,
         )
         self._timeouts = timeouts or Timeouts()
         self._name = name
-        self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()))
+        self._limits = limits or Limits()
+        self._session: Session = Session(self, json.dumps(self._limits.to_dict()))
+        self._guard = Guard(self, self._limits)
         self._realtime = Realtime(self)
         self._registered: list[_Entry] = []
         self._receipts: dict[int, Receipt] = {}
@@ -141,6 +155,7 @@ class RealtimeClient(Commands):
             ConnectTimeout: Not ready within ``Timeouts.connect`` seconds.
             ConnectError: The connection did not come about; ``kind`` tells where it failed.
             ConnectionClosed: ``disconnect`` was called meanwhile.
+            LimitExceeded: The client has used up ``Limits.max_cost``.
         """
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
@@ -149,7 +164,10 @@ class RealtimeClient(Commands):
         self._state, self._closing = "connecting", None
         try:
             self._config = SessionConfig.from_options({**self._config.to_dict(), **config.to_dict()})
-            await self._open(await self._destination.key(api_key))
+            grant = await self._destination.grant(api_key)
+            self._destination = self._destination.with_model(grant.model)
+            self._guard.check()
+            await self._open(grant.key)
         except BaseException:
             if self._state == "connecting":
                 self._abandon(self._session.abort())
@@ -218,6 +236,19 @@ class RealtimeClient(Commands):
     def usage(self) -> Usage:
         """Tokens of all responses so far."""
         return self._usage
+
+    def cost(self, prices: PriceTable | None = None) -> Cost:
+        """What ``usage`` costs in US dollars. Transcription of the input, which has a model of its own, is not in it.
+
+        Args:
+            prices: ``Prices``, a dict of the same keys, or a dict of models with either. None: those of ``Limits``,
+                else the ones that the genai-prices library knows (``pip install 'voicewire[prices]'``).
+
+        Raises:
+            ConfigError: There are no prices for the model, or they cannot be read.
+        """
+        table = self._limits.prices if prices is None else prices
+        return cost_of(self._usage, prices_for(read_prices(table), self.provider, self.model))
 
     @property
     def realtime(self) -> Realtime:
@@ -353,6 +384,7 @@ class RealtimeClient(Commands):
         self._session_id = session_id
         if self._state == "connecting":
             self._state = "open"
+        self._guard.start()
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
 
@@ -375,6 +407,7 @@ class RealtimeClient(Commands):
 
     def _used(self, event: UsageReported) -> None:
         self._usage += event.usage
+        self._guard.used(event.usage)
 
     def _handler_failed(self, handler: Handler, event: Event, error: BaseException) -> None:
         handler = getattr(handler, "_handler", handler)
@@ -417,6 +450,7 @@ class RealtimeClient(Commands):
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
         text = parse.json_text("payload", payload or {})
+        self._guard.touch()
         return self._receipt(lambda: self._session.command(kind, text))
 
     def _receipt(self, send: Callable[[], tuple[int, str | None]]) -> Receipt:
@@ -436,6 +470,7 @@ class RealtimeClient(Commands):
 
     def _gone(self, error: ConnectionClosed) -> None:
         self._state = "closed"
+        self._guard.stop()
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}
             closing, self._closing = self._closing, None

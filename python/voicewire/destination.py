@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.keys import Grant, TokenProvider, read_token
 
-__all__ = ["Destination", "TokenProvider"]
+__all__ = ["Destination", "SessionType", "check_call_id"]
 
-TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
+SessionType = Literal["realtime", "transcription"]
 
 _PROVIDERS = ("openai", "gemini", "azure", "xai", "sim")
 _ALIASES = {"google": "gemini"}
@@ -22,6 +25,7 @@ _READY = ("openai", "sim")
 _DIALECTS = ("ga",)
 _OWN_HOSTS = {"openai": "api.openai.com"}
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY"}
+_OWN_BASES = {"openai": "https://api.openai.com/v1"}
 _DEFAULT_MODELS = {"openai": "gpt-realtime", "sim": "demo"}
 
 
@@ -36,7 +40,9 @@ class Destination:
         dialect: How the server speaks.
         api_key: Key given by the user, or None.
         token_provider: Called at every connect for a key, or None.
-        options: What the core needs besides: headers, subprotocol_auth, allow_insecure, ca, client_cert, client_key.
+        options: What the core needs besides: headers, subprotocol_auth, allow_insecure, ca, client_cert, client_key,
+            session_type, call_id.
+        names_model: Whether the user named the model; else a token may.
     """
 
     provider: str
@@ -46,6 +52,7 @@ class Destination:
     api_key: str | None = field(repr=False)
     token_provider: TokenProvider | None = field(repr=False)
     options: dict[str, Any] = field(repr=False)
+    names_model: bool = True
 
     @classmethod
     def of(
@@ -62,6 +69,8 @@ class Destination:
         allow_insecure: bool,
         ca: str | os.PathLike[str] | None,
         client_cert: tuple[str, str] | None,
+        call_id: str | None = None,
+        session_type: SessionType = "realtime",
     ) -> Destination:
         """Check the arguments of a client.
 
@@ -69,6 +78,10 @@ class Destination:
             ConfigError: An argument is wrong; it names it.
             UnsupportedError: The provider is known and not built yet.
         """
+        given = model
+        if call_id is not None:
+            check_call_id(call_id)
+            provider = provider or (None if model is not None and "/" in model else "openai")
         provider, model = _split(model, provider, url)
         if dialect is not None:
             parse.choice("dialect", dialect, _DIALECTS)
@@ -84,8 +97,12 @@ class Destination:
             "ca": None if ca is None else os.fspath(ca),
             "client_cert": certificate[0],
             "client_key": certificate[1],
+            "session_type": parse.choice("session_type", session_type, ("realtime", "transcription")),
+            "call_id": call_id,
         }
-        made = cls(provider, model, url, dialect or "ga", api_key, token_provider, options)
+        made = cls(
+            provider, model, url, dialect or "ga", api_key, token_provider, options, bool(given and given.strip("/"))
+        )
         made.check(api_key)
         return made
 
@@ -97,43 +114,53 @@ class Destination:
 
     def endpoint(self, key: str | None, url: str | None = None) -> dict[str, Any]:
         """The core's description of the endpoint."""
-        return {**self.options, "url": url or self._address, "model": self.model, "api_key": key}
+        url, model, call_id = url or self.address, self.model, self.options["call_id"]
+        if call_id is not None:
+            # A call has its model already.
+            url, model = _with_query(url or _OWN_BASES["openai"], call_id=call_id), ""
+        return {**self.options, "url": url, "model": model, "api_key": key}
 
-    async def key(self, given: str | None) -> str | None:
-        """The key for one connect: given, from the token provider, or from the environment.
+    def with_model(self, model: str | None) -> Destination:
+        """The same with the model that a token names, where the user named none."""
+        return self if self.names_model or model is None else replace(self, model=model)
+
+    async def grant(self, given: str | None) -> Grant:
+        """What one connect goes with: a key given, from the token provider, or from the environment.
+
+        Raises:
+            ConfigError: There is none and the provider needs one; it names the variable. Or a token is wrong.
+            AuthenticationError: A token has expired.
+        """
+        if given is None and self.token_provider is not None:
+            token = self.token_provider()
+            return read_token(await token if inspect.isawaitable(token) else token)
+        return Grant(self.key(given))
+
+    def key(self, given: str | None = None) -> str | None:
+        """The key where no token provider is asked: given, the client's, or from the environment.
 
         Raises:
             ConfigError: There is none and the provider needs one; it names the variable.
         """
         if given is not None:
             return parse.text("api_key", given)
-        if self.token_provider is not None:
-            return await self._token()
         if self.api_key is not None or self.provider == "sim":
             return self.api_key
         return self._key_of_environment()
-
-    async def _token(self) -> str:
-        assert self.token_provider is not None
-        token = self.token_provider()
-        if not isinstance(token, str):
-            token = await token
-        if not isinstance(token, str) or not token:
-            raise ConfigError("token provider gave no string", field="token_provider", value=type(token).__name__)
-        return token
 
     def _key_of_environment(self) -> str | None:
         variable = _KEY_VARIABLES[self.provider]
         key = os.environ.get(variable) or None
         _, is_local = self.check(None)
-        host = urlsplit(self._address or "").hostname
+        host = urlsplit(self.address or "").hostname
         is_own = self.url is None or host == _OWN_HOSTS[self.provider]
         if key is None and self.url is None:
             raise ConfigError(f"no key: set {variable} or give api_key=", field="api_key")
         return key if is_own or is_local else None
 
     @property
-    def _address(self) -> str | None:
+    def address(self) -> str | None:
+        """The URL of the user or of the environment, None for the provider's own."""
         if self.url is not None or self.provider != "openai":
             return self.url
         return os.environ.get("OPENAI_BASE_URL") or None
@@ -156,8 +183,24 @@ def _split(model: str | None, provider: str | None, url: str | None) -> tuple[st
     return provider, model or ("" if url else _DEFAULT_MODELS[provider])
 
 
+def check_call_id(call_id: object) -> str:
+    """Take the id of a call, which becomes a part of URLs."""
+    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id):
+        raise ConfigError("call_id is not made of letters, digits, _ and -", field="call_id", value=call_id)
+    return call_id
+
+
+def _with_query(url: str, **parameters: str) -> str:
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode(parameters)) if part)
+    return urlunsplit(parts._replace(query=query))
+
+
 def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigError("names and values of headers are strings", field="headers", value=name)
     return list((headers or {}).items())
+
+
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
