@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicewire import audio
+    from voicewire.calls import Calls, SyncCalls
     from voicewire.client import RealtimeClient
     from voicewire.config import UNSET, AudioFormat, SemanticVAD, ServerVAD, SessionConfig
     from voicewire.cost import Cost, CostCollector
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         VoicewireError,
     )
     from voicewire.keys import ClientSecret
+    from voicewire.mint import create_client_secret, create_client_secret_sync
     from voicewire.policy import Limits, Reconnect, Timeouts
     from voicewire.prices import Prices
     from voicewire.process import configure
@@ -77,6 +79,7 @@ __all__ = [
     "AudioFormat",
     "AuthenticationError",
     "BackpressureError",
+    "Calls",
     "ClientSecret",
     "Closed",
     "CommandRejected",
@@ -118,6 +121,7 @@ __all__ = [
     "Simulator",
     "SpeechStarted",
     "SpeechStopped",
+    "SyncCalls",
     "TextDelta",
     "ThoughtDelta",
     "Timeouts",
@@ -132,6 +136,8 @@ __all__ = [
     "__version__",
     "audio",
     "configure",
+    "create_client_secret",
+    "create_client_secret_sync",
 ]
 
 _ORIGINS = {
@@ -143,6 +149,8 @@ _ORIGINS = {
     "Usage": "usage",
     "ClientSecret": "keys",
     "Prices": "prices",
+    **dict.fromkeys(("Calls", "SyncCalls"), "calls"),
+    **dict.fromkeys(("create_client_secret", "create_client_secret_sync"), "mint"),
     **dict.fromkeys(("Cost", "CostCollector"), "cost"),
     **dict.fromkeys(("AudioFormat", "SemanticVAD", "ServerVAD", "SessionConfig", "UNSET"), "config"),
     **dict.fromkeys(("Limits", "Reconnect", "Timeouts"), "policy"),

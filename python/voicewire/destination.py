@@ -15,7 +15,7 @@ from voicewire import parse
 from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.keys import Grant, TokenProvider, read_token
 
-__all__ = ["Destination", "SessionType", "check_call_id"]
+__all__ = ["OWN_BASES", "Destination", "SessionType", "check_call_id", "split_model"]
 
 SessionType = Literal["realtime", "transcription"]
 
@@ -25,7 +25,7 @@ _READY = ("openai", "sim")
 _DIALECTS = ("ga",)
 _OWN_HOSTS = {"openai": "api.openai.com"}
 _KEY_VARIABLES = {"openai": "OPENAI_API_KEY"}
-_OWN_BASES = {"openai": "https://api.openai.com/v1"}
+OWN_BASES = {"openai": "https://api.openai.com/v1"}
 _DEFAULT_MODELS = {"openai": "gpt-realtime", "sim": "demo"}
 
 
@@ -82,7 +82,7 @@ class Destination:
         if call_id is not None:
             check_call_id(call_id)
             provider = provider or (None if model is not None and "/" in model else "openai")
-        provider, model = _split(model, provider, url)
+        provider, model = split_model(model, provider, url)
         if dialect is not None:
             parse.choice("dialect", dialect, _DIALECTS)
         if api_key is not None:
@@ -117,7 +117,7 @@ class Destination:
         url, model, call_id = url or self.address, self.model, self.options["call_id"]
         if call_id is not None:
             # A call has its model already.
-            url, model = _with_query(url or _OWN_BASES["openai"], call_id=call_id), ""
+            url, model = _with_query(url or OWN_BASES["openai"], call_id=call_id), ""
         return {**self.options, "url": url, "model": model, "api_key": key}
 
     def with_model(self, model: str | None) -> Destination:
@@ -166,7 +166,13 @@ class Destination:
         return os.environ.get("OPENAI_BASE_URL") or None
 
 
-def _split(model: str | None, provider: str | None, url: str | None) -> tuple[str, str]:
+def split_model(model: str | None, provider: str | None, url: str | None) -> tuple[str, str]:
+    """Provider and name of a model; the name is empty where a URL alone is given.
+
+    Raises:
+        ConfigError: The provider is unknown, or nothing names it.
+        UnsupportedError: The provider is known and not built yet.
+    """
     if model is not None:
         parse.text("model", model)
     if provider is None and model is not None and "/" in model:

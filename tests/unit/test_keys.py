@@ -68,7 +68,7 @@ def test_a_wrong_token_is_refused_by_the_name_of_what_is_wrong(token: Any, words
     ids=str,
 )
 def test_an_expired_token_is_refused_and_tells_since_when(token: Any) -> None:
-    with pytest.raises(vw.AuthenticationError, match=r"expires_at=\d+ was 9\d s ago") as caught:
+    with pytest.raises(vw.AuthenticationError, match=r"expires_at=\d+ was \d+ s ago") as caught:
         read_token(token)
 
     assert SECRET not in f"{caught.value!r} {caught.value} {vars(caught.value)}"
