@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicewire import audio
+    from voicewire.calls import Calls, SyncCalls
     from voicewire.client import RealtimeClient
     from voicewire.config import UNSET, AudioFormat, SemanticVAD, ServerVAD, SessionConfig
+    from voicewire.cost import Cost, CostCollector
     from voicewire.events import (
         AudioDelta,
         Closed,
@@ -51,13 +53,17 @@ if TYPE_CHECKING:
         ForkedError,
         HandlerError,
         InternalError,
+        LimitExceeded,
         ProtocolError,
         ServerError,
         SessionExpired,
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.keys import ClientSecret
+    from voicewire.mint import create_client_secret, create_client_secret_sync
     from voicewire.policy import Limits, Reconnect, Timeouts
+    from voicewire.prices import Prices
     from voicewire.process import configure
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
@@ -73,6 +79,8 @@ __all__ = [
     "AudioFormat",
     "AuthenticationError",
     "BackpressureError",
+    "Calls",
+    "ClientSecret",
     "Closed",
     "CommandRejected",
     "ConfigError",
@@ -80,6 +88,8 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Cost",
+    "CostCollector",
     "ErrorEvent",
     "Event",
     "ForkedError",
@@ -88,8 +98,10 @@ __all__ = [
     "InputTranscript",
     "InternalError",
     "Interrupted",
+    "LimitExceeded",
     "Limits",
     "Open",
+    "Prices",
     "ProtocolError",
     "RateLimits",
     "RealtimeClient",
@@ -109,6 +121,7 @@ __all__ = [
     "Simulator",
     "SpeechStarted",
     "SpeechStopped",
+    "SyncCalls",
     "TextDelta",
     "ThoughtDelta",
     "Timeouts",
@@ -123,6 +136,8 @@ __all__ = [
     "__version__",
     "audio",
     "configure",
+    "create_client_secret",
+    "create_client_secret_sync",
 ]
 
 _ORIGINS = {
@@ -132,10 +147,15 @@ _ORIGINS = {
     "configure": "process",
     "Reply": "turns",
     "Usage": "usage",
+    "ClientSecret": "keys",
+    "Prices": "prices",
+    **dict.fromkeys(("Calls", "SyncCalls"), "calls"),
+    **dict.fromkeys(("create_client_secret", "create_client_secret_sync"), "mint"),
+    **dict.fromkeys(("Cost", "CostCollector"), "cost"),
     **dict.fromkeys(("AudioFormat", "SemanticVAD", "ServerVAD", "SessionConfig", "UNSET"), "config"),
     **dict.fromkeys(("Limits", "Reconnect", "Timeouts"), "policy"),
     **dict.fromkeys((name for name in __all__ if name.endswith(("Error", "Timeout"))), "exceptions"),
-    **dict.fromkeys(("CommandRejected", "ConnectionClosed", "SessionExpired"), "exceptions"),
+    **dict.fromkeys(("CommandRejected", "ConnectionClosed", "LimitExceeded", "SessionExpired"), "exceptions"),
 }
 
 

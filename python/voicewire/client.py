@@ -19,13 +19,17 @@ from voicewire.capabilities import Capabilities, capabilities_of
 from voicewire.commands import Commands
 from voicewire.config import SessionConfig, detection_type
 from voicewire.conversation import Conversation, ConversationItem
-from voicewire.destination import Destination, SessionType, TokenProvider
+from voicewire.cost import Cost, cost_of
+from voicewire.destination import Destination, SessionType
 from voicewire.events import ErrorEvent, Event, UsageReported
 from voicewire.exceptions import ConfigError, ConnectionClosed, HandlerError, VoicewireError
 from voicewire.forks import watch
+from voicewire.guard import Guard
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
 from voicewire.hub import hub_of
+from voicewire.keys import TokenProvider
 from voicewire.policy import Limits, Timeouts
+from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.unbuilt import buildable, refuse_unbuilt
@@ -58,19 +62,21 @@ class RealtimeClient(Commands):
         url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets ``/realtime`` appended.
         dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen";
             None: the provider's.
-        call_id: A WebRTC or SIP call to join as a sideband, in place of a model.
-        session_type: "realtime", or "transcription": text for audio, no answers.
-        token_provider: Called at every connect for a key; may be async.
+        token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
+            dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.
         auto_truncate: Cut an answer that the user speaks over where he stopped hearing it.
         retain_audio_s: Seconds of audio to keep in the conversation, newest of both sides; 0 keeps none.
         strict: Raise ``ConfigError`` for options that the dialect has no words for, in place of ``ConfigMismatch``.
         subprotocol_auth: Send the key as a WebSocket subprotocol instead of a header.
-        limits: What may wait where.
+        limits: What may wait where, how long a session may last, and what it may cost.
         timeouts: How long to wait for what.
         ca: PEM path or text, trusted beside the system's roots.
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
+        call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
+            has its model, ``model`` is only named in prices then.
+        session_type: "realtime", or "transcription" for a session that writes down and does not answer.
         name: Shown in repr and logs.
         config: Session options as a ``SessionConfig`` or dict.
         session_options: The same as keywords: instructions, voice, turn_detection, …
@@ -104,7 +110,7 @@ class RealtimeClient(Commands):
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
     ) -> None:
-        refuse_unbuilt(limits, session_options)
+        refuse_unbuilt(session_options)
         self._config = buildable(SessionConfig.from_options(config, **session_options))
         self._destination = Destination.of(
             model,
@@ -127,8 +133,10 @@ class RealtimeClient(Commands):
         self._auto_truncate = parse.flag("auto_truncate", auto_truncate)
         self._name = name
         retain = parse.number("retain_audio_s", retain_audio_s)
-        self._session: Session = Session(self, json.dumps((limits or Limits()).to_dict()), retain)
+        self._limits = limits or Limits()
+        self._session: Session = Session(self, json.dumps(self._limits.to_dict()), retain)
         self._conversation = Conversation(self._session.conversation())
+        self._guard = Guard(self, self._limits)
         self._realtime = Realtime(self)
         self._utility = Utility(self._session, self._handler_failed)
         self._registered: list[_Entry] = []
@@ -166,6 +174,7 @@ class RealtimeClient(Commands):
             ConnectTimeout: Not ready within ``Timeouts.connect`` seconds.
             ConnectError: The connection did not come about; ``kind`` tells where it failed.
             ConnectionClosed: ``disconnect`` was called meanwhile.
+            LimitExceeded: The client has used up ``Limits.max_cost``.
         """
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
@@ -175,7 +184,10 @@ class RealtimeClient(Commands):
         self._state, self._closing = "connecting", None
         try:
             self._config = config
-            await self._open(await self._destination.key(api_key))
+            grant = await self._destination.grant(api_key)
+            self._destination = self._destination.with_model(grant.model)
+            self._guard.check()
+            await self._open(grant.key)
         except BaseException:
             if self._state == "connecting":
                 self._abandon(self._session.abort())
@@ -256,6 +268,19 @@ class RealtimeClient(Commands):
     def usage(self) -> Usage:
         """Tokens of all responses so far."""
         return self._usage
+
+    def cost(self, prices: PriceTable | None = None) -> Cost:
+        """What ``usage`` costs in US dollars. Transcription of the input, which has a model of its own, is not in it.
+
+        Args:
+            prices: ``Prices``, a dict of the same keys, or a dict of models with either. None: those of ``Limits``,
+                else the ones that the genai-prices library knows (``pip install 'voicewire[prices]'``).
+
+        Raises:
+            ConfigError: There are no prices for the model, or they cannot be read.
+        """
+        table = self._limits.prices if prices is None else prices
+        return cost_of(self._usage, prices_for(read_prices(table), self.provider, self.model))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -438,6 +463,7 @@ class RealtimeClient(Commands):
         self._session_id = session_id
         if self._state == "connecting":
             self._state = "open"
+        self._guard.start()
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
 
@@ -463,6 +489,7 @@ class RealtimeClient(Commands):
 
     def _used(self, event: UsageReported) -> None:
         self._usage += event.usage
+        self._guard.used(event.usage)
 
     def _handler_failed(self, handler: Handler, event: Event, error: BaseException) -> None:
         handler = getattr(handler, "_handler", handler)
@@ -532,6 +559,7 @@ class RealtimeClient(Commands):
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
         text = parse.json_text("payload", payload or {})
+        self._guard.touch()
         return self._receipt(lambda: self._session.command(kind, text))
 
     def _receipt(self, send: Callable[[], tuple[int, str | None]]) -> Receipt:
@@ -554,6 +582,7 @@ class RealtimeClient(Commands):
         if self._resetting:
             self._resetting = False
             self._cleared()
+        self._guard.stop()
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}
             closing, self._closing = self._closing, None
@@ -570,7 +599,7 @@ class RealtimeClient(Commands):
         from voicewire._voicewire import unsupported_options
 
         where = self._destination
-        names = unsupported_options(json.dumps(self._config.to_dict()), where.dialect, where.session_type)
+        names = unsupported_options(json.dumps(self._config.to_dict()), where.dialect, where.options["session_type"])
         if names:
             raise ConfigError(f"dialect {where.dialect} has no words for {', '.join(names)}", field=names[0])
 

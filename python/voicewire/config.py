@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
+from voicewire.history import items_of
 from voicewire.policy import Limits, Reconnect, Timeouts
 
 __all__ = [
@@ -66,7 +67,7 @@ class SessionConfig:
         max_output_tokens: 1 to 4096 for each response, or "inf".
         temperature: 0 to 2, where the provider has it.
         speed: Pace of the voice, 0.25 to 1.5.
-        history: Conversation items to begin with.
+        history: What was said before: dicts with role and text, chat messages, or items of the wire.
         truncation: "auto", "disabled", or a dict in OpenAI's words.
         metadata: Names and values kept with the session.
         extra: A dict passed to the provider as it is.
@@ -332,7 +333,7 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "max_output_tokens": _max_output_tokens,
     "temperature": _number(0, 2),
     "speed": _number(0.25, 1.5),
-    "history": parse.json_list,
+    "history": lambda field, value: tuple(items_of(value, field)),
     "truncation": _one_of("auto", "disabled"),
     "metadata": parse.json_object,
     "extra": parse.json_object,

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from voicewire import parse
-from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.exceptions import ConfigError
+from voicewire.keys import Grant, TokenProvider, read_token
+from voicewire.providers import Provider, dialect_of, has_own_address, provider_of, split_model
 
-__all__ = ["Destination", "SessionType", "TokenProvider"]
+__all__ = ["Destination", "SessionType", "check_call_id"]
 
 SessionType: TypeAlias = Literal["realtime", "transcription"]
-TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
-
-_ALIASES = {"google": "gemini", "dashscope": "qwen"}
-
-
-@dataclass(frozen=True)
-class _Provider:
-    """What is known of a provider beside its dialect."""
-
-    dialect: str
-    key: str | None
-    model: str
-    hosts: tuple[str, ...] = ()
-    url: str | None = None
-
-
-_PROVIDERS = {
-    "openai": _Provider("ga", "OPENAI_API_KEY", "gpt-realtime", ("api.openai.com",), "OPENAI_BASE_URL"),
-    "gemini": _Provider("gemini", "GEMINI_API_KEY", ""),
-    "azure": _Provider(
-        "azure",
-        "AZURE_OPENAI_API_KEY",
-        "gpt-realtime",
-        (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"),
-        "AZURE_OPENAI_ENDPOINT",
-    ),
-    "xai": _Provider("xai", "XAI_API_KEY", "grok-voice-latest", ("api.x.ai",)),
-    "qwen": _Provider(
-        "qwen",
-        "DASHSCOPE_API_KEY",
-        "qwen3-omni-flash-realtime",
-        ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
-    ),
-    "sim": _Provider("ga", None, "demo"),
-}
-_DIALECTS = ("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex")
-_UNBUILT = ("gemini", "vertex")
 
 
 @dataclass(frozen=True)
@@ -63,22 +30,21 @@ class Destination:
         model: Name of the model, without provider.
         url: Base or full URL, or None for the provider's own.
         dialect: How the server speaks.
-        call_id: A call to join in place of a model, or None.
-        session_type: "realtime" or "transcription".
         api_key: Key given by the user, or None.
         token_provider: Called at every connect for a key, or None.
-        options: What the core needs besides: headers, subprotocol_auth, allow_insecure, ca, client_cert, client_key.
+        options: What the core needs besides: headers, subprotocol_auth, allow_insecure, ca, client_cert, client_key,
+            session_type, call_id.
+        names_model: Whether the user named the model; else a token may.
     """
 
     provider: str
     model: str
     url: str | None = field(repr=False)  # may hold a user, a password, a token
     dialect: str
-    call_id: str | None
-    session_type: SessionType
     api_key: str | None = field(repr=False)
     token_provider: TokenProvider | None = field(repr=False)
     options: dict[str, Any] = field(repr=False)
+    names_model: bool = True
 
     @classmethod
     def of(
@@ -88,8 +54,6 @@ class Destination:
         provider: str | None,
         url: str | None,
         dialect: str | None,
-        call_id: str | None,
-        session_type: SessionType,
         api_key: str | None,
         token_provider: TokenProvider | None,
         headers: Mapping[str, str] | None,
@@ -97,6 +61,8 @@ class Destination:
         allow_insecure: bool,
         ca: str | os.PathLike[str] | None,
         client_cert: tuple[str, str] | None,
+        call_id: str | None = None,
+        session_type: SessionType = "realtime",
     ) -> Destination:
         """Check the arguments of a client.
 
@@ -104,11 +70,12 @@ class Destination:
             ConfigError: An argument is wrong; it names it.
             UnsupportedError: The provider is known and not built yet.
         """
-        provider, model = _split(model, provider, url)
-        dialect = _dialect(provider, url, dialect)
-        parse.choice("session_type", session_type, ("realtime", "transcription"))
-        if call_id is not None and not parse.text("call_id", call_id):
-            raise ConfigError("call_id is empty", field="call_id", value=call_id)
+        given = model
+        if call_id is not None:
+            check_call_id(call_id)
+            provider = provider or (None if model is not None and "/" in model else "openai")
+        provider, model = split_model(model, provider, url)
+        dialect = dialect_of(provider, url, dialect)
         if api_key is not None:
             parse.text("api_key", api_key)
         if url is not None:
@@ -121,9 +88,13 @@ class Destination:
             "ca": None if ca is None else os.fspath(ca),
             "client_cert": certificate[0],
             "client_key": certificate[1],
+            "session_type": parse.choice("session_type", session_type, ("realtime", "transcription")),
+            "call_id": call_id,
         }
-        made = cls(provider, model, url, dialect, call_id, session_type, api_key, token_provider, options)
-        if made._address is not None or dialect != "azure":
+        names_model = bool(given and given.strip("/"))
+        made = cls(provider, model, url, dialect, api_key, token_provider, options, names_model)
+        # Where a customer has an address of his own, the environment may tell it until `connect`.
+        if made.address is not None or provider == "sim" or has_own_address(dialect) or dialect == "beta":
             made.check(api_key)
         return made
 
@@ -137,99 +108,66 @@ class Destination:
         """The core's description of the endpoint."""
         return {
             **self.options,
-            "url": url or self._address,
+            "url": url or self.address,
             "model": self.model,
+            "dialect": self.dialect,
             "api_key": key,
             "is_token": self.token_provider is not None,
-            "dialect": self.dialect,
-            "call_id": self.call_id,
-            "session_type": self.session_type,
         }
 
-    async def key(self, given: str | None) -> str | None:
-        """The key for one connect: given, from the token provider, or from the environment.
+    def with_model(self, model: str | None) -> Destination:
+        """The same with the model that a token names, where the user named none."""
+        return self if self.names_model or model is None else replace(self, model=model)
+
+    async def grant(self, given: str | None) -> Grant:
+        """What one connect goes with: a key given, from the token provider, or from the environment.
+
+        Raises:
+            ConfigError: There is none and the provider needs one; it names the variable. Or a token is wrong.
+            AuthenticationError: A token has expired.
+        """
+        if given is None and self.token_provider is not None:
+            token = self.token_provider()
+            return read_token(await token if inspect.isawaitable(token) else token)
+        return Grant(self.key(given))
+
+    def key(self, given: str | None = None) -> str | None:
+        """The key where no token provider is asked: given, the client's, or from the environment.
 
         Raises:
             ConfigError: There is none and the provider needs one; it names the variable.
         """
         if given is not None:
             return parse.text("api_key", given)
-        if self.token_provider is not None:
-            return await self._token()
-        if self.api_key is not None or self._known.key is None:
+        known = provider_of(self.provider)
+        if self.api_key is not None or known.key_variable is None:
             return self.api_key
-        return self._key_of_environment(self._known.key)
+        return self._key_of_environment(known, known.key_variable)
 
-    async def _token(self) -> str:
-        assert self.token_provider is not None
-        token = self.token_provider()
-        if not isinstance(token, str):
-            token = await token
-        if not isinstance(token, str) or not token:
-            raise ConfigError("token provider gave no string", field="token_provider", value=type(token).__name__)
-        return token
-
-    def _key_of_environment(self, variable: str) -> str | None:
-        if self.url is None and self._address is None and self._known.url and not _has_own_address(self.dialect):
-            raise ConfigError(f"no address: set {self._known.url} or give url=", field="url")
+    def _key_of_environment(self, known: Provider, variable: str) -> str | None:
+        if self.address is None and known.url_variable is not None and not has_own_address(self.dialect):
+            raise ConfigError(f"no address: set {known.url_variable} or give url=", field="url")
         key = os.environ.get(variable) or None
         _, is_local = self.check(None)
-        host = urlsplit(self._address or "").hostname or ""
-        is_own = self.url is None or any(
-            host.endswith(own) if own.startswith(".") else host == own for own in self._known.hosts
-        )
+        host = urlsplit(self.address or "").hostname or ""
         if key is None and self.url is None:
             raise ConfigError(f"no key: set {variable} or give api_key=", field="api_key")
-        return key if is_own or is_local else None
+        return key if self.url is None or known.owns(host) or is_local else None
 
     @property
-    def _known(self) -> _Provider:
-        return _PROVIDERS[self.provider]
-
-    @property
-    def _address(self) -> str | None:
-        if self.url is not None or self._known.url is None:
+    def address(self) -> str | None:
+        """The URL of the user or of the environment, None for the provider's own."""
+        variable = provider_of(self.provider).url_variable
+        if self.url is not None or variable is None:
             return self.url
-        return os.environ.get(self._known.url) or None
+        return os.environ.get(variable) or None
 
 
-def _has_own_address(dialect: str) -> bool:
-    from voicewire.capabilities import facts_of
-
-    return bool(facts_of(dialect)["has_own_address"])
-
-
-def _dialect(provider: str, url: str | None, given: str | None) -> str:
-    """How the server speaks: as told, as Azure's paths tell, or as the provider does."""
-    if given is not None:
-        parse.choice("dialect", given, _DIALECTS)
-        if given in _UNBUILT:
-            raise UnsupportedError(f"dialect {given}", "use an OpenAI dialect")
-        return given
-    if provider == "azure":
-        parts = urlsplit(url or os.environ.get("AZURE_OPENAI_ENDPOINT") or "")
-        if "/voice-live" in parts.path:
-            return "voice-live"
-        if "api-version=20" in parts.query:
-            return "azure-preview"
-    return _PROVIDERS[provider].dialect
-
-
-def _split(model: str | None, provider: str | None, url: str | None) -> tuple[str, str]:
-    if model is not None:
-        parse.text("model", model)
-    if provider is None and model is not None and "/" in model:
-        provider, model = model.split("/", 1)
-    if provider is None and url is None:
-        known = ", ".join(f"{name}/…" for name in _PROVIDERS)
-        raise ConfigError(
-            f"model names no provider; write one of {known}, or give provider=", field="model", value=model
-        )
-    provider = _ALIASES.get(provider or "openai", provider or "openai")
-    parse.choice("provider", provider, tuple(_PROVIDERS))
-    if _PROVIDERS[provider].dialect in _UNBUILT:
-        raise UnsupportedError(f"provider {provider}", "use openai/… or sim/…")
-    return provider, model or ("" if url else _PROVIDERS[provider].model)
+def check_call_id(call_id: object) -> str:
+    """Take the id of a call, which becomes a part of URLs."""
+    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id):
+        raise ConfigError("call_id is not made of letters, digits, _ and -", field="call_id", value=call_id)
+    return call_id
 
 
 def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
@@ -237,3 +175,6 @@ def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigError("names and values of headers are strings", field="headers", value=name)
     return list((headers or {}).items())
+
+
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")

@@ -17,6 +17,8 @@ __all__ = [
     "ForkedError",
     "HandlerError",
     "InternalError",
+    "LimitExceeded",
+    "LimitKind",
     "ProtocolError",
     "ProtocolErrorKind",
     "ServerError",
@@ -25,6 +27,7 @@ __all__ = [
     "VoicewireError",
 ]
 
+LimitKind = Literal["max_cost", "max_duration", "idle_timeout"]
 ConnectErrorKind = Literal["dns", "refused", "reset", "timeout", "tls", "http", "proxy"]
 ProtocolErrorKind = Literal["bad_json", "bad_event", "bad_audio", "bad_tool_arguments", "too_deep", "bad_message"]
 
@@ -162,6 +165,23 @@ class BackpressureError(VoicewireError):
 
 class SessionExpired(VoicewireError):
     """The session reached the provider's maximum duration."""
+
+
+class LimitExceeded(VoicewireError):
+    """The session reached one of its ``Limits`` and was ended by us.
+
+    Attributes:
+        limit: "max_cost" (US dollars), "max_duration" or "idle_timeout" (seconds).
+        value: What was reached.
+        allowed: What was allowed.
+    """
+
+    def __init__(self, limit: LimitKind, value: float, allowed: float) -> None:
+        unit = "US dollars" if limit == "max_cost" else "s"
+        super().__init__(f"limit reached: {limit}={allowed:g} {unit}, at {value:.6g} {unit}")
+        self.limit: LimitKind = limit
+        self.value = value
+        self.allowed = allowed
 
 
 class ConfigError(VoicewireError, ValueError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
+from voicewire.prices import PriceTable, read_prices
 
 __all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts"]
 
@@ -20,9 +21,12 @@ class Limits:
     """Bounds of one client; None means no bound.
 
     Attributes:
-        max_duration: Seconds after which the session is ended. Not built yet.
-        max_cost: Cost in US dollars at which the session is ended. Not built yet.
-        idle_timeout: Seconds without speech or response after which the session is ended. Not built yet.
+        max_duration: Seconds after which the session is ended, reconnections included.
+        max_cost: US dollars, over all sessions of the client, at which the session is ended. The cost is known
+            after each response, so the last one may go beyond.
+        idle_timeout: Seconds without speech, response or command after which the session is ended. Audio that is
+            sent counts while the user speaks, and always with manual turns; an answer counts until it has been heard.
+        prices: For ``max_cost`` and ``RealtimeClient.cost``: ``Prices``, a dict, or None for those of genai-prices.
         max_message_bytes: Longest message accepted. Servers send items of 3.5 MB; beyond it the session ends.
         inbox_bytes: What may wait for the application. Full, the socket waits and the server slows down.
         outbox_bytes: What may wait for the socket. Full, ``send_audio`` raises ``BackpressureError``;
@@ -34,6 +38,7 @@ class Limits:
     max_duration: float | None = None
     max_cost: float | None = None
     idle_timeout: float | None = None
+    prices: PriceTable | None = field(default=None, hash=False)
     max_message_bytes: int = 16 * _MIB
     inbox_bytes: int = 16 * _MIB
     outbox_bytes: int = _MIB
@@ -44,14 +49,15 @@ class Limits:
         for name in ("max_duration", "max_cost", "idle_timeout"):
             if (value := getattr(self, name)) is not None:
                 parse.number(name, value, above=True)
+        object.__setattr__(self, "prices", read_prices(self.prices))
         for name in ("max_message_bytes", "inbox_bytes", "outbox_bytes"):
             parse.integer(name, getattr(self, name), 1024)
         parse.integer("input_ring_ms", self.input_ring_ms, 0, 600_000)
         parse.integer("json_depth", self.json_depth, 4, 128)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
+        """All fields but the prices, ready for JSON."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "prices"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +79,10 @@ class Timeouts:
     ping_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None or field.name in ("connect", "ack", "close"):
-                parse.number(field.name, value, above=True)
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if value is not None or setting.name in ("connect", "ack", "close"):
+                parse.number(setting.name, value, above=True)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from voicewire.config import SessionConfig
 from voicewire.exceptions import UnsupportedError
-from voicewire.policy import Limits
 
 __all__ = ["buildable", "refuse_unbuilt"]
 
@@ -22,14 +21,11 @@ _ARGUMENTS = {
 }
 
 
-def refuse_unbuilt(limits: Limits | None, options: dict[str, Any]) -> None:
+def refuse_unbuilt(options: dict[str, Any]) -> None:
     """Take out arguments whose value switches a feature off that is not built; any other value is an error."""
     for name in _ARGUMENTS & options.keys():
         if options.pop(name) not in (None, False):
             raise UnsupportedError(f"{name}=", "leave it out: it is not built yet")
-    for name in ("max_duration", "max_cost", "idle_timeout"):
-        if getattr(limits, name, None) is not None:
-            raise UnsupportedError(f"Limits({name}=)", "leave it out: it is not built yet")
 
 
 def buildable(config: SessionConfig) -> SessionConfig:

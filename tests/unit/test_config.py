@@ -35,7 +35,7 @@ EVERY_OPTION: dict[str, Any] = {
     "max_output_tokens": 100,
     "temperature": 0.8,
     "speed": 1.1,
-    "history": [{"type": "message", "role": "user", "content": []}],
+    "history": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}],
     "truncation": "auto",
     "metadata": {"call": "7"},
     "extra": {"tracing": "auto"},

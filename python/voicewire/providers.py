@@ -1,0 +1,128 @@
+"""What is known of each provider beside its dialect: names, keys, hosts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from voicewire import parse
+from voicewire.exceptions import ConfigError, UnsupportedError
+
+__all__ = ["Dialect", "Provider", "dialect_of", "has_own_address", "provider_of", "split_model"]
+
+Dialect: TypeAlias = Literal["ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex"]
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider.
+
+    Attributes:
+        dialect: How its servers speak by default.
+        key_variable: Environment variable of its key, or None where it needs none.
+        model: Its default model.
+        hosts: Its own hosts; one that begins with a dot stands for all below it.
+        url_variable: Environment variable of its URL, or None.
+        rest: Base of its HTTP API, or None.
+    """
+
+    dialect: str
+    key_variable: str | None
+    model: str
+    hosts: tuple[str, ...] = ()
+    url_variable: str | None = None
+    rest: str | None = None
+
+    def owns(self, host: str) -> bool:
+        """Whether the host is the provider's: keys of the environment may go there."""
+        return any(host.endswith(own) if own.startswith(".") else host == own for own in self.hosts)
+
+
+_PROVIDERS = {
+    "openai": Provider(
+        "ga",
+        "OPENAI_API_KEY",
+        "gpt-realtime",
+        ("api.openai.com",),
+        "OPENAI_BASE_URL",
+        "https://api.openai.com/v1",
+    ),
+    "gemini": Provider("gemini", "GEMINI_API_KEY", ""),
+    "azure": Provider(
+        "azure",
+        "AZURE_OPENAI_API_KEY",
+        "gpt-realtime",
+        (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"),
+        "AZURE_OPENAI_ENDPOINT",
+    ),
+    "xai": Provider("xai", "XAI_API_KEY", "grok-voice-latest", ("api.x.ai",), None, "https://api.x.ai/v1"),
+    "qwen": Provider(
+        "qwen",
+        "DASHSCOPE_API_KEY",
+        "qwen3-omni-flash-realtime",
+        ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"),
+    ),
+    "sim": Provider("ga", None, "demo"),
+}
+_ALIASES = {"google": "gemini", "dashscope": "qwen"}
+_DIALECTS = ("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex")
+_UNBUILT = ("gemini", "vertex")
+
+
+def provider_of(name: str) -> Provider:
+    """What is known of a provider that exists."""
+    return _PROVIDERS[name]
+
+
+def split_model(model: str | None, provider: str | None, url: str | None) -> tuple[str, str]:
+    """Provider and name of a model; the name is empty where a URL alone is given.
+
+    Raises:
+        ConfigError: The provider is unknown, or nothing names it.
+        UnsupportedError: The provider is known and not built yet.
+    """
+    if model is not None:
+        parse.text("model", model)
+    if provider is None and model is not None and "/" in model:
+        provider, model = model.split("/", 1)
+    if provider is None and url is None:
+        known = ", ".join(f"{name}/…" for name in _PROVIDERS)
+        raise ConfigError(
+            f"model names no provider; write one of {known}, or give provider=", field="model", value=model
+        )
+    provider = _ALIASES.get(provider or "openai", provider or "openai")
+    parse.choice("provider", provider, tuple(_PROVIDERS))
+    if _PROVIDERS[provider].dialect in _UNBUILT:
+        raise UnsupportedError(f"provider {provider}", "use openai/… or sim/…")
+    return provider, model or ("" if url else _PROVIDERS[provider].model)
+
+
+def dialect_of(provider: str, url: str | None, given: str | None) -> str:
+    """How the server speaks: as told, as Azure's paths tell, or as the provider does.
+
+    Raises:
+        ConfigError: The dialect is unknown.
+        UnsupportedError: It is known and not built yet.
+    """
+    if given is not None:
+        parse.choice("dialect", given, _DIALECTS)
+        if given in _UNBUILT:
+            raise UnsupportedError(f"dialect {given}", "use an OpenAI dialect")
+        return given
+    if provider == "azure":
+        parts = urlsplit(url or os.environ.get("AZURE_OPENAI_ENDPOINT") or "")
+        if "/voice-live" in parts.path:
+            return "voice-live"
+        if "api-version=20" in parts.query:
+            return "azure-preview"
+    return _PROVIDERS[provider].dialect
+
+
+def has_own_address(dialect: str) -> bool:
+    """Whether all customers of the service share one address."""
+    from voicewire.capabilities import facts_of
+
+    facts: dict[str, Any] = facts_of(dialect)
+    return bool(facts["has_own_address"])
