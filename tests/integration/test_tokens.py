@@ -115,3 +115,11 @@ def test_an_id_that_is_none_is_refused(bad: Any) -> None:
 def test_an_unknown_type_of_session_is_refused() -> None:
     with pytest.raises(vw.ConfigError, match="realtime, transcription"):
         vw.RealtimeClient("openai/m", session_type="karaoke")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["realtime", "transcription"])
+def test_the_core_is_told_the_type_of_session_and_the_call(kind: Any) -> None:
+    client = vw.RealtimeClient("openai/m", session_type=kind, call_id="rtc_1")
+    told = client._destination.endpoint(None)
+
+    assert (told["session_type"], told["call_id"], told["model"]) == (kind, "rtc_1", "")

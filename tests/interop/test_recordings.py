@@ -1,6 +1,7 @@
 """Real sessions, recorded: replayed by a peer, they give the neutral events that their text says."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from tests.integration.wire import CREATED
 
 import voicewire as vw
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "recordings"
+SHARED = os.environ.get("VOICEWIRE_SHARED") or Path(__file__).resolve().parents[3] / "shared"
+FOLDER = Path(SHARED) / "recordings"
 NAMES = (
     "openai_ws__audio_in_server_vad_turn",
     "openai_ws__text_in_audio_out_turn",
