@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from voicewire import audio
     from voicewire.calls import Calls, SyncCalls
+    from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
     from voicewire.config import UNSET, AudioFormat, SemanticVAD, ServerVAD, SessionConfig
+    from voicewire.conversation import Conversation, ConversationItem, ConversationUpdate, Delta, RealtimeEvent
     from voicewire.cost import Cost, CostCollector
     from voicewire.events import (
         AudioDelta,
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
     from voicewire.process import configure
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
+    from voicewire.tool_commands import McpApproval
+    from voicewire.tools import ToolResponse
     from voicewire.turns import Reply
     from voicewire.usage import Usage
 
@@ -80,6 +84,7 @@ __all__ = [
     "AuthenticationError",
     "BackpressureError",
     "Calls",
+    "Capabilities",
     "ClientSecret",
     "Closed",
     "CommandRejected",
@@ -88,8 +93,12 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Conversation",
+    "ConversationItem",
+    "ConversationUpdate",
     "Cost",
     "CostCollector",
+    "Delta",
     "ErrorEvent",
     "Event",
     "ForkedError",
@@ -100,11 +109,13 @@ __all__ = [
     "Interrupted",
     "LimitExceeded",
     "Limits",
+    "McpApproval",
     "Open",
     "Prices",
     "ProtocolError",
     "RateLimits",
     "RealtimeClient",
+    "RealtimeEvent",
     "Receipt",
     "Reconnect",
     "Reconnected",
@@ -127,6 +138,7 @@ __all__ = [
     "Timeouts",
     "ToolCall",
     "ToolCallCancelled",
+    "ToolResponse",
     "TranscriptDelta",
     "TurnComplete",
     "UnsupportedError",
@@ -146,6 +158,12 @@ _ORIGINS = {
     "Receipt": "receipt",
     "configure": "process",
     "Reply": "turns",
+    "Capabilities": "capabilities",
+    **dict.fromkeys(
+        ("Conversation", "ConversationItem", "ConversationUpdate", "Delta", "RealtimeEvent"), "conversation"
+    ),
+    "ToolResponse": "tools",
+    "McpApproval": "tool_commands",
     "Usage": "usage",
     "ClientSecret": "keys",
     "Prices": "prices",

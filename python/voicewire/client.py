@@ -32,6 +32,9 @@ from voicewire.policy import Limits, Timeouts
 from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
+from voicewire.tool_commands import ToolCommands
+from voicewire.tool_runner import ToolRunner
+from voicewire.tools import Toolbox
 from voicewire.unbuilt import buildable, refuse_unbuilt
 from voicewire.usage import Usage
 from voicewire.utility import Utility
@@ -47,7 +50,7 @@ _Entry: TypeAlias = tuple[tuple[str, ...], Handler, list[int]]
 log = logging.getLogger("voicewire")
 
 
-class RealtimeClient(Commands):
+class RealtimeClient(Commands, ToolCommands):
     """A session with a realtime voice model.
 
     Every command acts when it is called and returns a ``Receipt``: await it for the server's answer (or its error as
@@ -65,6 +68,8 @@ class RealtimeClient(Commands):
         token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
             dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.
+        auto_respond: Ask for a response once all calls of a response are answered.
+        tool_timeout: Seconds that a tool may take, None for no limit.
         auto_truncate: Cut an answer that the user speaks over where he stopped hearing it.
         retain_audio_s: Seconds of audio to keep in the conversation, newest of both sides; 0 keeps none.
         strict: Raise ``ConfigError`` for options that the dialect has no words for, in place of ``ConfigMismatch``.
@@ -100,6 +105,8 @@ class RealtimeClient(Commands):
         subprotocol_auth: bool = False,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
+        auto_respond: bool = True,
+        tool_timeout: float | None = 30.0,
         auto_truncate: bool = True,
         retain_audio_s: float = 0,
         strict: bool = False,
@@ -137,6 +144,9 @@ class RealtimeClient(Commands):
         self._session: Session = Session(self, json.dumps(self._limits.to_dict()), retain)
         self._conversation = Conversation(self._session.conversation())
         self._guard = Guard(self, self._limits)
+        self._toolbox = Toolbox()
+        self._tool_timeout = None if tool_timeout is None else parse.number("tool_timeout", tool_timeout, above=True)
+        self._tools = ToolRunner(self, self._toolbox, auto_respond=parse.flag("auto_respond", auto_respond))
         self._realtime = Realtime(self)
         self._utility = Utility(self._session, self._handler_failed)
         self._registered: list[_Entry] = []
@@ -513,7 +523,10 @@ class RealtimeClient(Commands):
         }
         self._opening = loop.create_future()
         self._wakes = lambda: hub.wakes
-        self._session.connect(hub, json.dumps(options), json.dumps(self._config.to_dict()))
+        words = self._config.to_dict()
+        if self._toolbox:
+            words["tools"] = self._toolbox.merged(words.get("tools") or ())
+        self._session.connect(hub, json.dumps(options), json.dumps(words))
         try:
             await self._opening
         except asyncio.CancelledError:
@@ -545,6 +558,7 @@ class RealtimeClient(Commands):
 
     def _cleared(self) -> None:
         self._conversation.clear()
+        self._toolbox.clear()
         self._usage = Usage()
         self._config, self._changes = self._first_config, []
 
@@ -583,6 +597,7 @@ class RealtimeClient(Commands):
             self._resetting = False
             self._cleared()
         self._guard.stop()
+        self._tools.cancel_all(tells=False)
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}
             closing, self._closing = self._closing, None

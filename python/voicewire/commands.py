@@ -18,6 +18,8 @@ from voicewire.unbuilt import buildable
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
     from voicewire.client import RealtimeClient
+    from voicewire.tool_runner import ToolRunner
+    from voicewire.tools import Toolbox
 
 __all__ = ["Commands"]
 
@@ -29,6 +31,8 @@ class Commands:
     """The commands of a client: each acts when it is called and returns a receipt."""
 
     _session: Session
+    _toolbox: Toolbox
+    _tools: ToolRunner
 
     def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
         """Send audio of the user: the hot path, which returns at once and makes no receipt.
@@ -154,7 +158,9 @@ class Commands:
         Where the listener is: what ``report_played`` told, else an estimate from the clock. ``Interrupted`` tells
         players to fall silent. Without a response and without unheard audio nothing is sent.
         """
-        return self._command("interrupt")
+        receipt = self._command("interrupt")
+        self._tools.cancel_all()
+        return receipt
 
     def report_played(self, item_id: str, samples: int) -> Receipt:
         """Tell how much of an item the listener has heard, for players of your own, such as a phone line.
@@ -199,7 +205,11 @@ class Commands:
             ConfigError: An option is unknown or wrong.
         """
         config = buildable(SessionConfig.from_options(**changes))
-        receipt = self._command("update_session", config.to_dict())
+        words = config.to_dict()
+        if "tools" in words:
+            # Tools of `add_tool` stay.
+            words["tools"] = self._toolbox.merged(words["tools"] or ())
+        receipt = self._command("update_session", words)
         self._changed(config, receipt)
         return receipt
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicewire.events import AudioDelta, Closed, TextDelta, TranscriptDelta, TurnComplete, Usage
+from voicewire.events import AudioDelta, Closed, ResponseStarted, TextDelta, TranscriptDelta, TurnComplete, Usage
 from voicewire.exceptions import ConnectionClosed, VoicewireError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Reply:
         text: What was written or said.
         audio: 1-D int16 samples, empty for a written answer.
         sample_rate: Their rate in Hz, 0 for a written answer.
-        usage: Tokens used, or None where the service does not tell.
+        usage: Tokens used by the last response, or None where the service does not tell.
         status: "completed", "cancelled" or "incomplete".
     """
 
@@ -47,7 +47,8 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     chunks: list[Samples] = [np.empty(0, np.int16)]
     rate = 0
     response_id: str | None = None
-    events = client.events(AudioDelta, TextDelta, TranscriptDelta, TurnComplete, Closed)
+    goes_on = False
+    events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, Closed)
     created = await client.send_text(text)
     if created is not None:
         response_id = created.response_id or created.raw.get("response", {}).get("id")
@@ -55,6 +56,9 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
         match event:
             case Closed(code=code, reason=reason):
                 raise ConnectionClosed(code, reason)
+            case ResponseStarted() if goes_on and event.raw["response"].get("conversation_id", "") is not None:
+                # The answer to the tools of the response before.
+                response_id, goes_on = event.response_id, False
             case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if _is_of_other(event, response_id):
                 continue
             case AudioDelta(audio=samples, sample_rate=rate):
@@ -65,6 +69,8 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
                 raise event.error or VoicewireError("the response failed")
             case TurnComplete(status=status, usage=usage, final=True):
                 return Reply("".join(words), np.concatenate(chunks), rate, usage, status)
+            case TurnComplete(final=False):
+                goes_on = True
     raise ConnectionClosed(None, "the session ended before the answer")
 
 

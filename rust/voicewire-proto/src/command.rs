@@ -49,6 +49,13 @@ pub enum Command {
         /// Samples heard so far, at the rate we deliver.
         samples: u64,
     },
+    /// Answer a tool call.
+    ToolOutput {
+        /// The call.
+        call_id: String,
+        /// What the tool gave, as text.
+        output: String,
+    },
     /// A message of the user's own making.
     Raw {
         /// Wire type.

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyWeakrefMethods;
 use voicewire_net::{Delivery, Item};
 use voicewire_proto::conversation::Change;
-use voicewire_proto::{Body, Event, Kind, Outcome, Settled};
+use voicewire_proto::{Body, Event, Kind, Outcome, Settled, TurnStatus};
 
 use crate::conversation::ConversationItem;
 use crate::dispatch::{sent_view, wire_view, Handler};
@@ -91,8 +91,11 @@ impl PySession {
         let (Body::TurnComplete(turn), true) = (&mut event.body, self.consults.load(Ordering::SeqCst)) else {
             return Ok(());
         };
+        if !matches!(turn.status, TurnStatus::Completed | TurnStatus::Incomplete) {
+            return Ok(());
+        }
         if let Some(owner) = self.owner.bind(py).upgrade() {
-            turn.is_final = !owner.call_method1("_answering", (response_id,))?.is_truthy()?;
+            turn.is_final &= !owner.call_method1("_answering", (response_id,))?.is_truthy()?;
         }
         Ok(())
     }

@@ -75,11 +75,7 @@ type Changed = (Py<PyAny>, ConversationItem, bool, bool);
 /// Takes one server event, as JSON, into a conversation outside of a session; returns what it changed as tuples of
 /// event, item, whether it was appended, whether it was completed.
 #[pyfunction]
-pub(crate) fn decode_event(
-    py: Python<'_>,
-    store: &ConversationStore,
-    text: &str,
-) -> PyResult<Vec<Changed>> {
+pub(crate) fn decode_event(py: Python<'_>, store: &ConversationStore, text: &str) -> PyResult<Vec<Changed>> {
     let settings = Settings {
         config: SessionConfig::default(),
         session_type: SessionType::Realtime,

@@ -37,6 +37,7 @@ pub(crate) fn read_command(py: Python<'_>, kind: &str, payload: Value) -> PyResu
             let heard = payload["samples"].as_u64();
             Command::CancelResponse { truncate: heard.map(|heard| (text("item_id"), heard)) }
         }
+        "tool_output" => Command::ToolOutput { call_id: text("call_id"), output: text("output") },
         "interrupt" => Command::Interrupt,
         "report_played" => {
             Command::ReportPlayed { item_id: text("item_id"), samples: payload["samples"].as_u64().unwrap_or_default() }

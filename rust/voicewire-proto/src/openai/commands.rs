@@ -39,6 +39,7 @@ pub(super) fn encode(dialect: &Dialect, kind: SessionType, command: Command, id:
         Command::CreateResponse(overrides) => {
             one(response_create(encode_overrides(dialect, overrides), event_id), Ack::ResponseCreated)
         }
+        Command::ToolOutput { call_id, output } => tool_output(&call_id, &output, event_id),
         Command::Raw { kind, payload } => raw(&kind, payload, id),
         Command::CancelResponse { .. } | Command::Interrupt | Command::ReportPlayed { .. } => return None,
     })
@@ -105,8 +106,7 @@ fn bare(kind: &str, event_id: &str) -> Value {
 }
 
 fn send_text(text: &str, respond: bool, event_id: &str) -> Encoded {
-    // Ids chosen by a client are at most 32 characters long.
-    let item_id = format!("item_{}", event_id.trim_start_matches("evt_"));
+    let item_id = own_item_id(event_id);
     let first_id = if respond { format!("{event_id}_item") } else { event_id.to_owned() };
     let item = json!({
         "type": "conversation.item.create",
@@ -123,6 +123,18 @@ fn send_text(text: &str, respond: bool, event_id: &str) -> Encoded {
     encoded.messages.insert(0, item);
     encoded.siblings.push(first_id);
     encoded
+}
+
+fn tool_output(call_id: &str, output: &str, event_id: &str) -> Encoded {
+    let item_id = own_item_id(event_id);
+    let item = json!({"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output});
+    let message = json!({"type": "conversation.item.create", "event_id": event_id, "item": item});
+    one(message, Ack::ItemAdded(item_id))
+}
+
+/// An id for an item of ours; services take 32 characters.
+fn own_item_id(event_id: &str) -> String {
+    format!("item_{}", event_id.trim_start_matches("evt_"))
 }
 
 fn response_create(overrides: Map<String, Value>, event_id: &str) -> Value {

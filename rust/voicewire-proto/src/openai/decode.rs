@@ -265,7 +265,10 @@ impl OpenAi {
             self.events.push_back(Event { response_id: response_id.clone(), ..event });
             leads = false;
         }
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final: true, error }));
+        // The service runs MCP tools by itself, and goes on with what they gave.
+        let last = last_kind(&reader.value()["response"]["output"]);
+        let is_final = status != TurnStatus::Completed || last != Some("mcp_call");
+        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, error }));
         let event = Event { response_id, leads, ..reader.event(body) };
         self.events.push_back(event.clone());
         self.acknowledge(event, &Ack::ResponseDone(id));
@@ -396,6 +399,11 @@ impl Message {
             _ => None,
         }
     }
+}
+
+/// The type of the last item that a response gave.
+fn last_kind(output: &Value) -> Option<&str> {
+    output.as_array()?.last()?["type"].as_str()
 }
 
 fn status(status: Option<&str>, details: &Value) -> TurnStatus {
