@@ -8,7 +8,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from voicewire.events import AudioDelta, Closed, ResponseStarted, TextDelta, TranscriptDelta, TurnComplete, Usage
+from voicewire.events import (
+    AudioDelta,
+    Closed,
+    ErrorEvent,
+    ResponseStarted,
+    TextDelta,
+    TranscriptDelta,
+    TurnComplete,
+    Usage,
+)
 from voicewire.exceptions import ConnectionClosed, VoicewireError
 
 if TYPE_CHECKING:
@@ -48,12 +57,14 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     rate = 0
     response_id: str | None = None
     goes_on = False
-    events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, Closed)
+    events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, ErrorEvent, Closed)
     created = await client.send_text(text)
     if created is not None:
         response_id = created.response_id or created.raw.get("response", {}).get("id")
     async for event in events:
         match event:
+            case ErrorEvent(error=error, fatal=True):
+                raise error
             case Closed(code=code, reason=reason):
                 raise ConnectionClosed(code, reason)
             case ResponseStarted() if goes_on and event.raw["response"].get("conversation_id", "") is not None:

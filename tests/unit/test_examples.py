@@ -1,4 +1,4 @@
-"""What the documentation shows runs: each example, and the code of the README."""
+"""What the documentation shows runs: each example, and the code of the pages."""
 
 import os
 import re
@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-README_CODE = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+PAGES = ("README.md", "docs/tools.md")
+SHOWN = [
+    pytest.param(code, id=f"{page}-{number}")
+    for page in PAGES
+    for number, code in enumerate(
+        re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    )
+]
 TIMEOUT_S = 20
 
 
@@ -39,8 +46,8 @@ def test_an_example_takes_a_model(path: Path, tmp_path: Path) -> None:
     assert "--model" in run(path, "--help", folder=tmp_path).stdout
 
 
-@pytest.mark.parametrize("code", README_CODE, ids=range(len(README_CODE)))
-def test_the_code_of_the_readme_runs(code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", SHOWN)
+def test_the_code_of_the_pages_runs(code: str, tmp_path: Path) -> None:
     ended = run("-c", code, folder=tmp_path)
 
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -79,6 +79,7 @@ fields! {
     name = "name",
     arguments = "arguments",
     transcript = "transcript",
+    text = "text",
     audio_start_ms = "audio_start_ms",
     audio_end_ms = "audio_end_ms",
 }

@@ -224,3 +224,13 @@ fn the_end_settles_what_is_open() {
         .iter()
         .all(|(_, outcome)| matches!(outcome, Outcome::Failed(Error::ConnectionClosed { code: 1006, .. }))));
 }
+
+#[test]
+fn qwen_s_pieces_of_a_transcript_are_under_text() {
+    let mut session = Session::open();
+    let kind = "conversation.item.input_audio_transcription.delta";
+
+    let events = session.receive(0, json!({"type": kind, "item_id": "u", "text": "Good", "stash": " mor"}));
+
+    assert!(matches!(&events[0].body, Body::InputTranscript { text, .. } if events[0].resolve(text) == Some("Good")));
+}

@@ -102,9 +102,9 @@ impl OpenAi {
     }
 
     fn input_transcript(&mut self, reader: &Reader, field: &Field, is_final: bool) {
-        // xAI and others leave the field out where nothing was understood.
-        let text = match field {
-            Field::Str(text) => text.clone(),
+        // Qwen says `text`; xAI and others leave the field out where nothing was understood.
+        let text = match (field, &reader.fields.text) {
+            (Field::Str(text), _) | (_, Field::Str(text)) => text.clone(),
             _ => Text::owned(""),
         };
         self.emit(reader, Body::InputTranscript { text, is_final });
