@@ -214,6 +214,18 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Arguments as the service cuts them: words and what stands between them.
+pub(crate) fn argument_pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let in_word = rest.chars().next()?.is_alphanumeric();
+        let end = rest.find(|character: char| character.is_alphanumeric() != in_word).unwrap_or(rest.len());
+        let (piece, left) = rest.split_at(end);
+        rest = left;
+        Some(piece)
+    })
+}
+
 fn message(words: String) -> Part {
     Part::Message { words, sound: Sound::Speech }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{json, Value};
 
 use crate::ids::Ids;
-use crate::reply::pieces;
+use crate::reply::{argument_pieces, pieces};
 use crate::script::Failure;
 use crate::script_mcp::{McpCall, Outcome};
 use crate::sound::Format;
@@ -142,11 +142,11 @@ impl Response {
     ) -> Duration {
         let text = start + FIRST_TEXT;
         match &output.kind {
-            Kind::Text { words } => score_text(words, text, TEXT_GAP, score),
-            Kind::Call { arguments, .. } => score_text(arguments, text, ARGUMENTS_GAP, score),
+            Kind::Text { words } => score_text(pieces(words), text, TEXT_GAP, score),
+            Kind::Call { arguments, .. } => score_text(argument_pieces(arguments), text, ARGUMENTS_GAP, score),
             Kind::Approval { .. } => text,
             Kind::McpCall { call, .. } => {
-                let complete = score_text(&call.arguments, text, ARGUMENTS_GAP, score);
+                let complete = score_text(argument_pieces(&call.arguments), text, ARGUMENTS_GAP, score);
                 score.push((complete, Step::Perform));
                 complete + MCP_CALL
             }
@@ -155,7 +155,7 @@ impl Response {
                 let rate = self.format.sample_rate();
                 let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(rate));
                 let count = pieces(words).count().max(1) as u32;
-                let spoken = score_text(words, text, length.mul_f64(TRANSCRIPT_LEAD) / count, score);
+                let spoken = score_text(pieces(words), text, length.mul_f64(TRANSCRIPT_LEAD) / count, score);
                 let chunk = (u64::from(rate) * u64::from(delta_ms) / 1000) as usize;
                 let mut last = audio;
                 for (index, from) in (0..samples.len()).step_by(chunk.max(1)).enumerate() {
@@ -336,9 +336,14 @@ impl Output {
     }
 }
 
-fn score_text(text: &str, start: Duration, gap: Duration, score: &mut Vec<(Duration, Step)>) -> Duration {
+fn score_text<'a>(
+    pieces: impl Iterator<Item = &'a str>,
+    start: Duration,
+    gap: Duration,
+    score: &mut Vec<(Duration, Step)>,
+) -> Duration {
     let mut place = start;
-    for piece in pieces(text) {
+    for piece in pieces {
         score.push((place, Step::Text(piece.to_owned())));
         place += gap;
     }
