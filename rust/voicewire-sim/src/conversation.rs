@@ -49,6 +49,16 @@ impl Conversation {
         let _ = self.insert(&previous, item);
     }
 
+    /// Give an item its audio, if it is there and has none.
+    pub(crate) fn set_audio(&mut self, id: &str, audio: Audio) {
+        let Some(item) = self.items.iter_mut().rev().find(|item| item.id() == id && item.audio.is_none()) else {
+            return;
+        };
+        self.audio_samples += audio.samples.len();
+        item.audio = Some(audio);
+        self.forget_old_audio();
+    }
+
     pub(crate) fn remove(&mut self, id: &str) -> Option<Item> {
         let item = self.items.remove(self.position(id)?);
         self.audio_samples -= item.audio.as_ref().map_or(0, |audio| audio.samples.len());

@@ -99,6 +99,19 @@ async fn deleted_items_are_gone() {
 }
 
 #[tokio::test]
+async fn spoken_answers_are_deleted_like_others() {
+    let simulator = start();
+    let mut client = Client::open(&simulator).await;
+    let events = client.ask("hello").await;
+    let id = one(&events, "response.output_item.done")["item"]["id"].clone();
+
+    client.send(json!({"type": "conversation.item.delete", "item_id": id})).await;
+
+    client.until("conversation.item.deleted").await;
+    client.ask("still there?").await;
+}
+
+#[tokio::test]
 async fn wrong_events_are_errors_and_the_session_goes_on() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;

@@ -69,9 +69,7 @@ impl Session {
             self.has_spoken = true;
             let mut audio = Audio::new(samples.clone(), response.format.sample_rate());
             audio.set_length(0);
-            if let Some(item) = self.conversation.find_mut(&output.item_id) {
-                item.audio = Some(audio);
-            }
+            self.conversation.set_audio(&output.item_id, audio);
         }
         if output.is_message() {
             let part = output.part();

@@ -120,6 +120,17 @@ impl Client {
         }
     }
 
+    /// Events before the error that names this client event.
+    pub async fn until_mark(&mut self, event_id: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            match self.next().await {
+                event if event["error"]["event_id"] == event_id => return events,
+                event => events.push(event),
+            }
+        }
+    }
+
     /// Code and reason of the close frame; None if there was none.
     pub async fn closed(&mut self) -> Option<(u16, String)> {
         loop {
