@@ -31,15 +31,18 @@ macro_rules! table_or_skip {
 }
 
 fn simulator() -> Simulator {
+    let tool = json!({"name": "look", "description": "Looks.", "annotations": {"readOnlyHint": true}});
+    let functions = json!([{"name": "f", "arguments": {"a": 1}}, {"name": "g"}]);
+    let call = |words: &str, label: &str, key: &str, value: Value| json!({"when": {"text": words}, "mcp_call": {"server_label": label, "name": "look", key: value}});
     let rules = json!([
-        {"mcp": {"good": [{"name": "look", "description": "Looks.", "annotations": {"readOnlyHint": true}}], "bad": "failed"}},
+        {"mcp": {"good": [tool], "bad": "failed"}},
         {"when": {"text": "^speak"}, "say": "A few words. And some more of them."},
-        {"when": {"text": "^call"}, "say": "One moment.", "tools": [{"name": "f", "arguments": {"a": 1}}, {"name": "g"}]},
-        {"when": {"text": "^look"}, "mcp_call": {"server_label": "good", "name": "look", "output": "seen"}},
-        {"when": {"text": "^http"}, "mcp_call": {"server_label": "good", "name": "look", "error": {"type": "http_error", "code": 500, "message": "m"}}},
-        {"when": {"text": "^protocol"}, "mcp_call": {"server_label": "good", "name": "look", "error": {"type": "protocol_error", "code": 1, "message": "m"}}},
-        {"when": {"text": "^tool"}, "mcp_call": {"server_label": "good", "name": "look", "error": "m"}},
-        {"when": {"text": "^ask"}, "mcp_call": {"server_label": "careful", "name": "look", "output": "seen"}},
+        {"when": {"text": "^call"}, "say": "One moment.", "tools": functions},
+        call("^look", "good", "output", json!("seen")),
+        call("^http", "good", "error", json!({"type": "http_error", "code": 500, "message": "m"})),
+        call("^protocol", "good", "error", json!({"type": "protocol_error", "code": 1, "message": "m"})),
+        call("^tool", "good", "error", json!("m")),
+        call("^ask", "careful", "output", json!("seen")),
         {"when": {"text": "^fail"}, "status": "failed", "error": {"code": "rate_limit_exceeded", "message": "m"}},
         {"when": {"text": "^part"}, "say": "Half of this is cut.", "reason": "content_filter"},
     ]);
@@ -143,6 +146,19 @@ async fn every_event_that_is_sent_has_the_declared_fields_and_no_others() {
     let sent = |kind: &str| NOT_SENT.contains(&kind) || !of_type(&events, kind).is_empty();
     let missing: Vec<_> = table.server_events().filter(|kind| !sent(kind)).collect();
     assert!(missing.is_empty(), "never sent: {missing:?}");
+}
+
+#[tokio::test]
+async fn what_is_missing_or_undeclared_is_found() {
+    let table = table_or_skip!();
+    let event = json!({"type": "input_audio_buffer.committed", "event_id": 1, "extra": true});
+
+    let problems = table.problems(&event).join("; ");
+
+    for expected in ["item_id: missing", "extra: not declared", "event_id: 1 is no"] {
+        assert!(problems.contains(expected), "{problems}");
+    }
+    assert!(table.client_events().len() > 30);
 }
 
 #[tokio::test]

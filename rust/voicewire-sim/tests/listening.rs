@@ -146,7 +146,7 @@ async fn g711_is_heard_and_spoken() {
 
 fn talking() -> voicewire_sim::Simulator {
     start_with(|config| {
-        config.pace = 1.0;
+        config.pace = 6.0;
         config.script = script(json!([{"when": {"turn": 1}, "say": "A long story that takes its time to be told."}]));
     })
 }
@@ -193,7 +193,7 @@ async fn pressed_keys_are_told_without_an_event_id() {
     let mut client = Client::open(&simulator).await;
     client.next().await;
 
-    let mut keys = vec![client.next().await, client.next().await];
+    let mut keys = [client.next().await, client.next().await];
 
     keys.sort_by_key(|key| key["event"].to_string());
     assert_eq!((&keys[0]["event"], &keys[1]["event"]), (&json!("#"), &json!("5")));

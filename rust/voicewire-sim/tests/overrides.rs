@@ -45,7 +45,7 @@ async fn input_replaces_the_conversation_and_may_refer_to_it() {
 #[tokio::test]
 async fn an_out_of_band_response_runs_beside_the_default_one() {
     let simulator = start_with(|config| {
-        config.pace = 1.0;
+        config.pace = 4.0;
         config.script = script(json!([{"when": {"turn": 1}, "say": "A long answer that takes its time to be told."}]));
     });
     let mut client = Client::open_text(&simulator).await;

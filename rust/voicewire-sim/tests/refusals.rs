@@ -101,10 +101,9 @@ async fn wrong_types_are_named_with_their_path() {
 }
 
 #[tokio::test]
-async fn values_out_of_range_are_named_with_their_path() {
+async fn wrong_values_of_sessions_are_named_with_their_path() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
-    let pairs: serde_json::Map<_, _> = (0..17).map(|index| (format!("k{index}"), json!("v"))).collect();
     let detection = |detection: Value| update(json!({"audio": {"input": {"turn_detection": detection}}}));
     let server = json!({"type": "mcp", "server_label": "x", "server_url": "https://x.test"});
     for (event, param) in [
@@ -134,6 +133,18 @@ async fn values_out_of_range_are_named_with_their_path() {
             detection(json!({"type": "semantic_vad", "eagerness": "keen"})),
             "session.audio.input.turn_detection.eagerness",
         ),
+    ] {
+        let error = refused(&mut client, event).await;
+        assert_eq!((&error["code"], &error["param"]), (&json!("invalid_value"), &json!(param)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_values_of_items_and_responses_are_named_with_their_path() {
+    let simulator = start();
+    let mut client = Client::open_text(&simulator).await;
+    let pairs: serde_json::Map<_, _> = (0..17).map(|index| (format!("k{index}"), json!("v"))).collect();
+    for (event, param) in [
         (respond(json!({"metadata": pairs})), "response.metadata"),
         (respond(json!({"metadata": {"k".repeat(65): "v"}})), "response.metadata"),
         (respond(json!({"conversation": "other"})), "response.conversation"),

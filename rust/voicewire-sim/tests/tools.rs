@@ -59,7 +59,7 @@ async fn parallel_outputs_are_answered_together() {
 #[tokio::test]
 async fn an_output_is_taken_before_the_response_is_done() {
     let simulator = start_with(|config| {
-        config.pace = 0.5;
+        config.pace = 2.0;
         config.script = script(json!([{"when": {"turn": 1}, "tools": [{"name": "a"}, {"name": "b"}]}]));
     });
     let mut client = Client::open_text(&simulator).await;
@@ -77,7 +77,8 @@ async fn an_output_is_taken_before_the_response_is_done() {
 
 #[tokio::test]
 async fn broken_arguments_and_equal_ids_are_sent_as_scripted() {
-    let calls = json!([{"name": "a", "arguments": "{broken", "call_id": "same"}, {"name": "a", "arguments": "[1]", "call_id": "same"}]);
+    let call = |arguments: &str| json!({"name": "a", "arguments": arguments, "call_id": "same"});
+    let calls = json!([call("{broken"), call("[1]")]);
     let simulator = calling(json!({"tools": calls}));
     let mut client = Client::open_text(&simulator).await;
 

@@ -40,47 +40,46 @@ impl Session {
             Some(parts) => Reply { parts, ..Reply::default() },
             None => prompt.answer(&self.stage),
         };
-        let mut content = Content {
-            kinds: Vec::new(),
-            delay: reply.delay,
-            halved: matches!(reply.status, Status::Incomplete | Status::Cancelled),
-            ending: ending(reply.status, reply.reason, reply.error),
-            bill,
-        };
+        let halved = matches!(reply.status, Status::Incomplete | Status::Cancelled);
+        let mut ending = ending(reply.status, reply.reason, reply.error);
         let spoken = self.wish(wanted, "output_modalities")[0] != "text";
         let mut budget = Budget::new(self.wish(wanted, "max_output_tokens"));
+        let mut kinds = Vec::new();
         for part in reply.parts {
             if budget.spent {
                 break;
             }
-            let kind = match part {
-                Part::Message { words, sound } => {
-                    let words = budget.cut(words, if spoken { SPOKEN } else { WRITTEN });
-                    if spoken {
-                        let samples = self.perform(&sound, &words, output, &prompt);
-                        Kind::Speech { words, samples }
-                    } else {
-                        Kind::Text { words }
-                    }
-                }
-                Part::Call(call) => Kind::Call {
-                    name: call.name,
-                    call_id: call.call_id.unwrap_or_default(),
-                    arguments: budget.cut(call.arguments, WRITTEN),
-                },
-                Part::McpCall(call, approval) => Kind::McpCall { call, approval },
-                Part::Approval(call) => Kind::Approval { call },
-            };
-            content.kinds.push(kind);
+            kinds.push(self.kind_of(part, spoken.then_some(output), &mut budget, &prompt));
         }
         if budget.spent {
-            content.ending = Ending::Incomplete("max_output_tokens".to_owned());
+            ending = Ending::Incomplete("max_output_tokens".to_owned());
         }
-        self.prompted = content.bill.input;
+        self.prompted = bill.input;
         if std::mem::take(&mut self.rate_limited) {
-            content.ending = Ending::Failed(rate_limit());
+            ending = Ending::Failed(rate_limit());
         }
-        content
+        Content { kinds, delay: reply.delay, ending, halved, bill }
+    }
+
+    /// The part as far as the budget goes; `output` has the sound of a spoken answer.
+    fn kind_of(&self, part: Part, output: Option<&Value>, budget: &mut Budget, prompt: &Prompt<'_>) -> Kind {
+        match part {
+            Part::Message { words, sound } => match output {
+                Some(output) => {
+                    let words = budget.cut(words, SPOKEN);
+                    let samples = self.perform(&sound, &words, output, prompt);
+                    Kind::Speech { words, samples }
+                }
+                None => Kind::Text { words: budget.cut(words, WRITTEN) },
+            },
+            Part::Call(call) => Kind::Call {
+                name: call.name,
+                call_id: call.call_id.unwrap_or_default(),
+                arguments: budget.cut(call.arguments, WRITTEN),
+            },
+            Part::McpCall(call, approval) => Kind::McpCall { call, approval },
+            Part::Approval(call) => Kind::Approval { call },
+        }
     }
 
     fn bill(&self, wanted: &Value, prompt: &Prompt<'_>) -> Bill {

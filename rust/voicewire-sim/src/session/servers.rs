@@ -1,4 +1,4 @@
-//! MCP servers: their tools are listed, and their calls wait for approval (protocol notes, section 3.6); beside responses.
+//! MCP servers: tools are listed, and calls wait for approval (protocol notes, section 3.6); beside responses.
 
 use std::time::{Duration, Instant};
 

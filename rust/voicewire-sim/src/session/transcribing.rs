@@ -1,4 +1,4 @@
-//! The user's words: before the end of the speech, after the commit, or not at all; between the user's item and its events.
+//! The user's words: before the end of the speech, after the commit, or not at all; between an item and its events.
 
 use std::time::{Duration, Instant};
 
