@@ -60,6 +60,8 @@ pub(crate) struct Session {
     timeline: Timeline<Cue>,
     responses: Vec<Response>,
     response_count: u64,
+    /// Turns of the user in a transcription session, where there are no responses.
+    heard_count: u64,
     has_spoken: bool,
     instructed: bool,
     rate_limited: bool,
@@ -116,6 +118,7 @@ impl Session {
             timeline: Timeline::new(),
             responses: Vec::new(),
             response_count: 0,
+            heard_count: 0,
             has_spoken: false,
             instructed: false,
             rate_limited: false,

@@ -57,14 +57,20 @@ impl Stage {
         Some(rule)
     }
 
-    /// What the script says about the user's words in an audio turn.
+    /// What the script says about the user's words in an audio turn; a rule stays, for the answer that uses it up.
     pub(crate) fn heard(&self, number: u64) -> Heard {
         let playing = self.lock();
-        let told = playing.unused().map(|(_, rule)| rule).find(|rule| tells_words(rule, number));
-        told.map_or_else(Heard::default, |rule| Heard {
-            transcript: rule.transcript.clone(),
-            failure: rule.transcription.clone(),
-        })
+        playing.find_words(number).map_or_else(Heard::default, |index| playing.words(index))
+    }
+
+    /// The same where no answer will follow: a rule that is to be used once is used up.
+    pub(crate) fn take_heard(&self, number: u64) -> Heard {
+        let mut playing = self.lock();
+        let Some(index) = playing.find_words(number) else {
+            return Heard::default();
+        };
+        playing.used[index] = playing.rules[index].once;
+        playing.words(index)
     }
 
     /// What the script says an MCP server lists.
@@ -83,6 +89,15 @@ impl Stage {
 impl Playing {
     fn find(&self, turn: Turn<'_>) -> Option<usize> {
         self.unused().find(|(_, rule)| rule.answers && matches(rule, turn)).map(|(index, _)| index)
+    }
+
+    fn find_words(&self, number: u64) -> Option<usize> {
+        self.unused().find(|(_, rule)| tells_words(rule, number)).map(|(index, _)| index)
+    }
+
+    fn words(&self, index: usize) -> Heard {
+        let rule = &self.rules[index];
+        Heard { transcript: rule.transcript.clone(), failure: rule.transcription.clone() }
     }
 
     fn unused(&self) -> impl Iterator<Item = (usize, &Arc<Rule>)> {

@@ -144,3 +144,26 @@ async fn the_transcript_is_kept_with_the_item() {
     assert_eq!(retrieved["item"]["content"][0]["transcript"], "How are you?");
     assert!(retrieved["item"]["content"][0]["audio"].is_string());
 }
+
+#[tokio::test]
+async fn turns_of_a_transcription_session_are_counted_and_use_up_rules() {
+    let rules = json!([
+        {"transcript": "First.", "once": true},
+        {"when": {"turn": 2}, "transcript": "Second."},
+        {"transcript": "Later."},
+    ]);
+    let simulator = start_with(|config| config.script = script(rules));
+    let mut client = Client::with(&simulator, "/realtime?intent=transcription", &[]).await.unwrap();
+    let input = json!({"transcription": {"model": "gpt-realtime-whisper"}});
+    let session = json!({"type": "transcription", "audio": {"input": input}});
+    client.send(json!({"type": "session.update", "session": session})).await;
+
+    let mut spoken = Vec::new();
+    for _ in 0..3 {
+        let events = speak(&mut client, COMPLETED).await;
+        spoken.push((text(&events, DELTA), one(&events, COMPLETED)["transcript"].clone()));
+    }
+
+    let expected = ["First.", "Second.", "Later."].map(|words| (words.to_owned(), json!(words)));
+    assert_eq!(spoken, expected);
+}

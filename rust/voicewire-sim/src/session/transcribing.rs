@@ -8,6 +8,7 @@ use super::{Cue, Session};
 use crate::ids::Ids;
 use crate::reply::pieces;
 use crate::script::Failure;
+use crate::stage::Heard;
 use crate::usage::text_tokens;
 
 /// Places of transcription cues at pace 1, after the commit: deltas at once, the end during the answer's audio.
@@ -63,7 +64,8 @@ impl Session {
         let Some(speech) = &mut self.speech else {
             return;
         };
-        let heard = self.stage.heard(self.response_count + 1);
+        let number = self.response_count.max(self.heard_count) + 1;
+        let heard = self.stage.heard(number);
         if heard.failure.is_some() {
             return;
         }
@@ -82,7 +84,7 @@ impl Session {
 
     /// Know what was said, and tell it if the session transcribes.
     pub(super) fn hear(&mut self, item_id: &str, seconds: f64, speech: Utterance, now: Instant) {
-        let heard = self.stage.heard(self.response_count + 1);
+        let heard = self.heard();
         let words = match heard.transcript {
             _ if speech.silent => String::new(),
             Some(words) => words,
@@ -98,6 +100,15 @@ impl Session {
             Some(failure) => self.schedule(item_id, TRANSCRIPT_END, Transcription::Failed(failure), now),
             None => self.schedule_transcript(item_id, &words, &speech.told, seconds, now),
         }
+    }
+
+    /// What the script tells of this turn. A transcription session has no responses to count turns and use up rules.
+    fn heard(&mut self) -> Heard {
+        if !self.settings.is_transcription() {
+            return self.stage.heard(self.response_count + 1);
+        }
+        self.heard_count += 1;
+        self.stage.take_heard(self.heard_count)
     }
 
     fn schedule_transcript(&mut self, item_id: &str, words: &str, told: &str, seconds: f64, now: Instant) {
