@@ -45,7 +45,10 @@ class Simulator:
         pace: Speed at which audio is sent, in times of real time; services send at about 12. 0 does not wait.
         delta_ms: Audio in one delta.
         stragglers: Deltas that still arrive after a cancellation.
-        script: Rules of what to answer: a list of dicts, or the path of a TOML or JSON file.
+        obfuscation: Pad text deltas with the field ``obfuscation``, as the service does.
+        rate_limits: Send ``rate_limits.updated`` after each response; the service often leaves it out.
+        script: Rules of what to answer: a list of dicts, or the path of a TOML or JSON file; docs/simulator.md has
+            their keys.
         faults: Faults to inject: a list of dicts, or the path of a TOML or JSON file.
 
     Raises:
@@ -66,6 +69,8 @@ class Simulator:
         pace: float = 12.0,
         delta_ms: int = 250,
         stragglers: int = 3,
+        obfuscation: bool = True,
+        rate_limits: bool = True,
         script: Rules | None = None,
         faults: Rules | None = None,
     ) -> None:
@@ -81,6 +86,8 @@ class Simulator:
             "pace": parse.number("pace", pace),
             "delta_ms": parse.integer("delta_ms", delta_ms, 1, 10_000),
             "stragglers": parse.integer("stragglers", stragglers, 0, 1_000),
+            "obfuscation": parse.flag("obfuscation", obfuscation),
+            "rate_limits": parse.flag("rate_limits", rate_limits),
         }
         self._script = _read_rules("script", "rules", script)
         self._faults = _read_rules("faults", "faults", faults)

@@ -93,6 +93,8 @@ def test_stopping_is_idempotent() -> None:
         {"pace": -1},
         {"delta_ms": 0},
         {"stragglers": -1},
+        {"obfuscation": "no"},
+        {"rate_limits": 1},
         {"script": [1]},
         {"faults": {"kind": "drop"}},
     ],

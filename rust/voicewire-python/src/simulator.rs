@@ -126,6 +126,8 @@ fn read_options(options: &Value) -> Result<SimulatorConfig, ConfigError> {
     config.pace = options["pace"].as_f64().unwrap_or(config.pace);
     config.delta_ms = number("delta_ms").map_or(config.delta_ms, |value| value as u32);
     config.stragglers = number("stragglers").map_or(config.stragglers, |value| value as u32);
+    config.obfuscation = options["obfuscation"] != false;
+    config.rate_limits = options["rate_limits"] != false;
     if !options["script"].is_null() {
         config.script = read_script(&options["script"].to_string())?;
     }

@@ -49,6 +49,10 @@ pub struct SimulatorConfig {
     pub delta_ms: u32,
     /// Deltas that still arrive after a cancellation. Default 3.
     pub stragglers: u32,
+    /// Whether text deltas carry `obfuscation`, the service's padding against guessing by length. Default true.
+    pub obfuscation: bool,
+    /// Whether `rate_limits.updated` follows each response; the service often leaves it out. Default true.
+    pub rate_limits: bool,
     /// What the simulator answers. Default: text that reflects instructions, history and the user's words.
     pub script: Script,
     /// Faults to inject. Default none.
@@ -69,6 +73,8 @@ impl Default for SimulatorConfig {
             pace: 12.0,
             delta_ms: 250,
             stragglers: 3,
+            obfuscation: true,
+            rate_limits: true,
             script: Script::default(),
             faults: Vec::new(),
         }

@@ -203,6 +203,7 @@ impl Connection {
             FaultKind::Stall => self.line.stall(),
             FaultKind::Slow => self.line.slow_down(),
             FaultKind::RateLimit => self.session.limit_rate(),
+            FaultKind::Dtmf(key) => self.session.press(&key.to_string(), unix_seconds()),
             FaultKind::Http(_) => {}
         }
         Fate::GoOn

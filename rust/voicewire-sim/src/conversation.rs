@@ -17,7 +17,7 @@ pub(crate) struct Conversation {
 }
 
 /// An item as events show it, and what they do not show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// Without audio.
     pub(crate) value: Value,
@@ -26,7 +26,7 @@ pub(crate) struct Item {
     pub(crate) words: Option<String>,
 }
 
-/// Audio of the first content part.
+/// Audio of the item's audio part.
 #[derive(Clone, Debug)]
 pub(crate) struct Audio {
     samples: Arc<[i16]>,
@@ -47,6 +47,16 @@ impl Conversation {
     pub(crate) fn push(&mut self, item: Item) {
         let previous = self.last_id().unwrap_or("root").to_owned();
         let _ = self.insert(&previous, item);
+    }
+
+    /// Give an item its audio, if it is there and has none.
+    pub(crate) fn set_audio(&mut self, id: &str, audio: Audio) {
+        let Some(item) = self.items.iter_mut().rev().find(|item| item.id() == id && item.audio.is_none()) else {
+            return;
+        };
+        self.audio_samples += audio.samples.len();
+        item.audio = Some(audio);
+        self.forget_old_audio();
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Item> {
@@ -121,11 +131,24 @@ impl Item {
         parts.collect::<Vec<_>>().join(" ")
     }
 
+    /// True for what a response may be an answer to.
+    pub(crate) fn is_input(&self) -> bool {
+        let answered = ["function_call_output", "mcp_call", "mcp_approval_response"];
+        self.is_user_message() || answered.contains(&self.kind())
+    }
+
+    /// Index of the content part that holds the audio; an answer that is still spoken has it at 0.
+    pub(crate) fn audio_part(&self) -> Option<usize> {
+        let parts = self.audio.as_ref().and(self.value["content"].as_array())?;
+        let is_audio = |part: &Value| part["type"].as_str().is_some_and(|kind| kind.ends_with("_audio"));
+        Some(parts.iter().position(is_audio).unwrap_or(0))
+    }
+
     /// The item with its audio, as `conversation.item.retrieved` shows it.
     pub(crate) fn with_audio(&self, format: Format) -> Value {
         let mut value = self.value.clone();
         if let Some(audio) = &self.audio {
-            if let Some(part) = value["content"].get_mut(0) {
+            if let Some(part) = self.audio_part().and_then(|index| value["content"].get_mut(index)) {
                 let samples = &audio.samples[..audio.length.min(audio.samples.len())];
                 part["audio"] =
                     format.encode(&crate::sound::resample(samples, audio.sample_rate, format.sample_rate())).into();

@@ -40,6 +40,8 @@ pub enum FaultKind {
     Slow,
     /// Fail the next response with `rate_limit_exceeded`.
     RateLimit,
+    /// Tell of a pressed telephone key: `0`–`9`, `A`–`D`, `*` or `#`.
+    Dtmf(char),
 }
 
 /// How a TCP connection ends.
@@ -105,6 +107,7 @@ fn parse_fault(path: &str, value: &Value) -> Result<Fault, FaultError> {
         "drop" | "cut_mid_message" => &["after_events", "after_ms", "how"],
         "close" => &["after_events", "after_ms", "code"],
         "garbage" | "session_expired" | "half_open" | "stall" | "slow" | "rate_limit" => &["after_events", "after_ms"],
+        "dtmf" => &["after_events", "after_ms", "event"],
         "http" => &["code"],
         "go_away" => return Err(wrong(&format!("{path}.kind"), "not supported by the OpenAI dialect", kind)),
         _ => return Err(wrong(&format!("{path}.kind"), "unknown kind of fault", kind)),
@@ -137,6 +140,7 @@ fn parse_kind(path: &str, name: &str, fields: &Map<String, Value>) -> Result<Fau
         "half_open" => FaultKind::HalfOpen,
         "stall" => FaultKind::Stall,
         "slow" => FaultKind::Slow,
+        "dtmf" => FaultKind::Dtmf(parse_key(path, fields)?),
         _ => FaultKind::RateLimit,
     })
 }
@@ -147,6 +151,15 @@ fn parse_cut(path: &str, fields: &Map<String, Value>) -> Result<Cut, FaultError>
         Some(Value::String(how)) if how == "fin" => Ok(Cut::Fin),
         Some(Value::String(how)) if how == "rst" => Ok(Cut::Rst),
         Some(other) => Err(wrong(&format!("{path}.how"), "expected rst or fin", other)),
+    }
+}
+
+fn parse_key(path: &str, fields: &Map<String, Value>) -> Result<char, FaultError> {
+    let event = fields.get("event").unwrap_or(&Value::Null);
+    let keys = event.as_str().unwrap_or_default();
+    match (keys.chars().next(), keys.len()) {
+        (Some(key @ ('0'..='9' | 'A'..='D' | '*' | '#')), 1) => Ok(key),
+        _ => Err(wrong(&format!("{path}.event"), "expected one key of a telephone", event)),
     }
 }
 

@@ -16,13 +16,15 @@ const READ_LIMIT: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) ids: Ids,
+    /// Whether text deltas are padded.
+    pub(crate) obfuscates: bool,
     events: VecDeque<String>,
     bytes: usize,
 }
 
 impl Outbox {
     pub(crate) fn new(ids: Ids) -> Self {
-        Outbox { ids, events: VecDeque::new(), bytes: 0 }
+        Outbox { ids, obfuscates: true, events: VecDeque::new(), bytes: 0 }
     }
 
     /// Queue an event: `type` and `event_id` first, then the fields in their order.
@@ -38,10 +40,9 @@ impl Outbox {
 
     /// Queue a text delta, with its padding.
     pub(crate) fn push_delta(&mut self, kind: &str, mut fields: Value, delta: &str) {
-        let obfuscation = self.ids.obfuscation(delta);
-        if let Value::Object(fields) = &mut fields {
-            fields.insert("delta".to_owned(), delta.into());
-            fields.insert("obfuscation".to_owned(), obfuscation.into());
+        fields["delta"] = delta.into();
+        if self.obfuscates {
+            fields["obfuscation"] = self.ids.obfuscation(delta).into();
         }
         self.push(kind, fields);
     }

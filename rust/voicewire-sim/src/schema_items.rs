@@ -33,6 +33,21 @@ pub(crate) const ITEM: Shape = Tagged(
     ],
 );
 
+/// One of `input` of `response.create`: an item, or a reference to one of the conversation.
+pub(crate) const INPUT_ITEM: Shape = Tagged(
+    "type",
+    &[
+        ("message", MESSAGE),
+        ("function_call", FUNCTION_CALL),
+        ("function_call_output", FUNCTION_CALL_OUTPUT),
+        ("mcp_approval_response", APPROVAL_RESPONSE),
+        ("mcp_list_tools", LIST_TOOLS),
+        ("mcp_call", MCP_CALL),
+        ("mcp_approval_request", APPROVAL_REQUEST),
+        ("item_reference", &[TYPE, required("id", Text)]),
+    ],
+);
+
 const TYPE: Field = required("type", Text);
 const EVENT_ID: Field = optional("event_id", Short(512));
 const PREVIOUS: Field = optional("previous_item_id", Nullable(&Text));
@@ -57,26 +72,34 @@ const MESSAGE: &[Field] = &[
     required("content", List(&CONTENT)),
 ];
 
-/// Parts of all roles; which role may hold which part is checked beside the item.
+/// Parts of all roles; which role may hold which part is checked beside the item. One declared type covers all parts of a
+/// role, so a part may name the fields of its siblings.
 const CONTENT: Shape = Tagged(
     "type",
     &[
-        ("input_text", &[TYPE, required("text", Text)]),
-        ("input_audio", &[TYPE, optional("audio", Text), optional("transcript", Nullable(&Text))]),
-        ("input_image", &[TYPE, required("image_url", Text), optional("detail", Word(&["auto", "low", "high"]))]),
-        ("output_text", &[TYPE, required("text", Text)]),
-        ("output_audio", &[TYPE, optional("audio", Text), optional("transcript", Nullable(&Text))]),
+        ("input_text", &[TYPE, required("text", Text), AUDIO, TRANSCRIPT, IMAGE_URL, DETAIL]),
+        ("input_audio", &[TYPE, AUDIO, TRANSCRIPT, TEXT, IMAGE_URL, DETAIL]),
+        ("input_image", &[TYPE, required("image_url", Text), DETAIL, TEXT, AUDIO, TRANSCRIPT]),
+        ("output_text", &[TYPE, required("text", Text), AUDIO, TRANSCRIPT]),
+        ("output_audio", &[TYPE, AUDIO, TRANSCRIPT, TEXT]),
     ],
 );
 
+const TEXT: Field = optional("text", Text);
+const AUDIO: Field = optional("audio", Text);
+const TRANSCRIPT: Field = optional("transcript", Nullable(&Text));
+const IMAGE_URL: Field = optional("image_url", Text);
+const DETAIL: Field = optional("detail", Word(&["auto", "low", "high"]));
+
 const FUNCTION_CALL: &[Field] =
-    &[TYPE, ID, OBJECT, STATUS, optional("call_id", Short(64)), required("name", Text), required("arguments", Text)];
+    &[TYPE, ID, OBJECT, STATUS, optional("call_id", Short(32)), required("name", Text), required("arguments", Text)];
 
 const FUNCTION_CALL_OUTPUT: &[Field] = &[TYPE, ID, OBJECT, STATUS, required("call_id", Text), required("output", Text)];
 
 const APPROVAL_RESPONSE: &[Field] = &[
     TYPE,
-    required("id", Text),
+    // Declared as required, and left out by clients in use.
+    ID,
     required("approval_request_id", Text),
     required("approve", Boolean),
     optional("reason", Nullable(&Text)),
@@ -99,14 +122,28 @@ const LIST_TOOLS: &[Field] = &[
 
 const MCP_CALL: &[Field] = &[
     TYPE,
-    required("id", Text),
+    required("id", Short(32)),
     required("server_label", Text),
     required("name", Text),
     required("arguments", Text),
     optional("approval_request_id", Nullable(&Text)),
-    optional("error", Any),
+    optional("error", Nullable(&MCP_ERROR)),
     optional("output", Nullable(&Text)),
 ];
 
-const APPROVAL_REQUEST: &[Field] =
-    &[TYPE, required("id", Text), required("server_label", Text), required("name", Text), required("arguments", Text)];
+const MCP_ERROR: Shape = Tagged(
+    "type",
+    &[
+        ("protocol_error", &[TYPE, required("code", Integer(i64::MIN, i64::MAX)), required("message", Text)]),
+        ("tool_execution_error", &[TYPE, required("message", Text)]),
+        ("http_error", &[TYPE, required("code", Integer(i64::MIN, i64::MAX)), required("message", Text)]),
+    ],
+);
+
+const APPROVAL_REQUEST: &[Field] = &[
+    TYPE,
+    required("id", Short(32)),
+    required("server_label", Text),
+    required("name", Text),
+    required("arguments", Text),
+];

@@ -4,7 +4,7 @@ use crate::schema::Shape::{
     Any, Boolean, Either, Integer, List, Map, Nullable, Number, Object, Short, Tagged, Text, Word,
 };
 use crate::schema::{optional, required, Field, Shape};
-use crate::schema_items::ITEM;
+use crate::schema_items::INPUT_ITEM;
 
 /// `session` of `session.update`.
 pub(crate) const SESSION: Shape = Tagged("type", &[("realtime", REALTIME), ("transcription", TRANSCRIPTION)]);
@@ -13,7 +13,7 @@ pub(crate) const SESSION: Shape = Tagged("type", &[("realtime", REALTIME), ("tra
 pub(crate) const RESPONSE: Shape = Object(&[
     optional("audio", Object(&[optional("output", Object(RESPONSE_OUTPUT))])),
     optional("conversation", Word(&["auto", "none"])),
-    optional("input", List(&ITEM)),
+    optional("input", List(&INPUT_ITEM)),
     optional("instructions", Text),
     optional("max_output_tokens", MAX_OUTPUT_TOKENS),
     optional("metadata", Nullable(&Map(&Short(512)))),

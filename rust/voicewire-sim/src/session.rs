@@ -9,7 +9,9 @@ mod items;
 mod listening;
 mod playing;
 mod response;
+mod servers;
 mod stopping;
+mod transcribing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,15 +24,19 @@ use crate::gate::Admission;
 use crate::input::InputBuffer;
 use crate::listener::Shared;
 use crate::outbox::Outbox;
+use crate::reply::Part;
 use crate::schema::{self, check_fields};
 use crate::schema_items::EVENTS;
+use crate::script_mcp::{Listing, McpCall};
 use crate::settings::Settings;
 use crate::stage::Stage;
 use crate::timeline::Timeline;
+use crate::usage::Tokens;
 use crate::vad::Vad;
 use crate::voice::Studio;
 
 use response::{Response, Step};
+use transcribing::{Transcription, Utterance};
 
 const SESSION_SECONDS: u64 = 3600;
 
@@ -50,14 +56,23 @@ pub(crate) struct Session {
     conversation_id: String,
     input: InputBuffer,
     vad: Option<Vad>,
-    /// The open utterance: the id its item will have, and where its audio starts.
-    speech: Option<(String, u64)>,
+    speech: Option<Utterance>,
     timeline: Timeline<Cue>,
     responses: Vec<Response>,
     response_count: u64,
+    /// Turns of the user in a transcription session, where there are no responses.
+    heard_count: u64,
     has_spoken: bool,
     instructed: bool,
     rate_limited: bool,
+    /// Input of the last response, which the service has in its cache.
+    prompted: Tokens,
+    /// MCP tools whose servers were asked for their tools.
+    servers: Vec<Value>,
+    /// Calls that wait for approval, by their request.
+    approvals: Vec<(String, McpCall)>,
+    /// What became of them, until there is room for a response: a call, or none.
+    decided: Vec<Option<Part>>,
     /// Counts waits for the user; a wait that is not the last one is void.
     waits: u64,
     manner: Manner,
@@ -71,14 +86,15 @@ struct Manner {
     pace: f64,
     delta_ms: u32,
     stragglers: usize,
+    rate_limits: bool,
 }
 
 /// Something a session does by itself.
 #[derive(Debug)]
 enum Cue {
     Response { key: u64, step: Step },
-    TranscriptDelta { item_id: String, delta: String },
-    TranscriptCompleted { item_id: String, transcript: String, seconds: f64 },
+    Transcription { item_id: String, step: Transcription },
+    Listing { item_id: String, listing: Listing },
     RateLimits,
     Idle { wait: u64 },
 }
@@ -86,6 +102,7 @@ enum Cue {
 impl Session {
     /// Begin; `session.created` is the first event.
     pub(crate) fn open(origin: Origin, mut outbox: Outbox, shared: &Shared) -> Self {
+        outbox.obfuscates = shared.config.obfuscation;
         let session_id = outbox.ids.make("sess");
         let conversation_id = outbox.ids.make("conv");
         let settings = Settings::new(&origin.admission, &session_id, origin.unix_seconds + SESSION_SECONDS);
@@ -101,14 +118,20 @@ impl Session {
             timeline: Timeline::new(),
             responses: Vec::new(),
             response_count: 0,
+            heard_count: 0,
             has_spoken: false,
             instructed: false,
             rate_limited: false,
+            prompted: Tokens::default(),
+            servers: Vec::new(),
+            approvals: Vec::new(),
+            decided: Vec::new(),
             waits: 0,
             manner: Manner {
                 pace: shared.config.pace,
                 delta_ms: shared.config.delta_ms,
                 stragglers: shared.config.stragglers as usize,
+                rate_limits: shared.config.rate_limits,
             },
             stage: Arc::clone(&shared.stage),
             studio: Arc::clone(&shared.studio),
@@ -140,10 +163,8 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match self.timeline.pop_due(now) {
             Some(Cue::Response { key, step }) => self.play(key, step, now),
-            Some(Cue::TranscriptDelta { item_id, delta }) => self.send_transcript_delta(&item_id, &delta),
-            Some(Cue::TranscriptCompleted { item_id, transcript, seconds }) => {
-                self.complete_transcript(&item_id, &transcript, seconds);
-            }
+            Some(Cue::Transcription { item_id, step }) => self.tell(&item_id, step),
+            Some(Cue::Listing { item_id, listing }) => self.end_listing(&item_id, listing),
             Some(Cue::RateLimits) => self.outbox.push("rate_limits.updated", rate_limits()),
             Some(Cue::Idle { wait }) => self.end_wait(wait, now),
             None => {}
@@ -171,6 +192,16 @@ impl Session {
         self.rate_limited = true;
     }
 
+    /// A key of the caller's telephone; the one event without an id.
+    pub(crate) fn press(&mut self, key: &str, unix_seconds: u64) {
+        let event = json!({
+            "type": "input_audio_buffer.dtmf_event_received",
+            "event": key,
+            "received_at": unix_seconds,
+        });
+        self.outbox.push_text(event.to_string());
+    }
+
     /// Say that the session is over; the connection closes.
     pub(crate) fn expire(&mut self, error: &ErrorBody) {
         self.outbox.push_error(error, None);
@@ -187,7 +218,7 @@ impl Session {
         };
         check_fields("", event, fields)?;
         match kind {
-            "session.update" => self.update_session(&event["session"]),
+            "session.update" => self.update_session(&event["session"], now),
             "input_audio_buffer.append" => self.append(&event["audio"], now),
             "input_audio_buffer.commit" => self.commit_by_hand(now),
             "input_audio_buffer.clear" => self.clear_input(),
@@ -200,11 +231,12 @@ impl Session {
             _ => Err(ErrorBody::invalid(
                 "invalid_value",
                 "output_audio_buffer.clear is for WebRTC and SIP: over a WebSocket the client holds the output audio.",
-            )),
+            )
+            .about("type")),
         }
     }
 
-    fn update_session(&mut self, update: &Value) -> Result<(), ErrorBody> {
+    fn update_session(&mut self, update: &Value, now: Instant) -> Result<(), ErrorBody> {
         let before = (self.settings.input_format(), self.detection_key());
         self.settings.update(update, self.has_spoken)?;
         self.instructed |= update["instructions"].is_string();
@@ -215,6 +247,7 @@ impl Session {
             self.renew_vad();
         }
         self.outbox.push("session.updated", json!({ "session": self.settings.json() }));
+        self.list_tools(&update["tools"], now);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use serde_json::{json, Map, Value};
 
 use crate::event::ErrorBody;
 use crate::gate::Admission;
+use crate::schema;
 use crate::sound::Format;
 
 /// The session object as `session.updated` shows it.
@@ -72,6 +73,7 @@ impl Settings {
             return Err(ErrorBody::invalid("invalid_value", &message).about("session.type"));
         }
         check_modalities("session.output_modalities", &update["output_modalities"])?;
+        check_servers("session.tools", &update["tools"])?;
         let model = &update["model"];
         if !model.is_null() && *model != self.session["model"] {
             let message = "The model of a session cannot be changed.";
@@ -110,6 +112,23 @@ pub(crate) fn check_modalities(path: &str, modalities: &Value) -> Result<(), Err
     }
     let message = format!("Invalid modalities: {modalities}. Supported combinations are: ['text'] and ['audio'].");
     Err(ErrorBody::invalid("invalid_value", &message).about(path))
+}
+
+/// An MCP server is found by its address or by its connector, and is called by a label of its own.
+pub(crate) fn check_servers(path: &str, tools: &Value) -> Result<(), ErrorBody> {
+    let mut labels = Vec::new();
+    for (index, tool) in tools.as_array().into_iter().flatten().enumerate().filter(|(_, tool)| tool["type"] == "mcp") {
+        let field = format!("{path}[{index}]");
+        if ["server_url", "connector_id", "tunnel_id"].iter().all(|key| tool[*key].is_null()) {
+            return Err(schema::missing(&format!("{field}.server_url")));
+        }
+        if labels.contains(&&tool["server_label"]) {
+            let message = format!("Duplicate MCP server_label: {}.", tool["server_label"]);
+            return Err(ErrorBody::invalid("invalid_value", &message).about(&format!("{field}.server_label")));
+        }
+        labels.push(&tool["server_label"]);
+    }
+    Ok(())
 }
 
 fn realtime_session(model: &str, id: &str, expires_at: u64) -> Value {

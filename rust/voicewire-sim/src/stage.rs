@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::script::Failure;
+use crate::script_mcp::{default_tools, Listing};
 use crate::{Rule, Script};
 
 /// The running script; settable while sessions run.
@@ -24,10 +26,18 @@ pub(crate) struct Turn<'a> {
     pub(crate) text: &'a str,
     /// The user's last item was audio.
     pub(crate) audio: bool,
-    /// The last item is the output of a tool.
+    /// The last item is the output of a tool, or the answer to an approval request.
     pub(crate) tool_output: bool,
     /// Counts responses of the session from 1.
     pub(crate) number: u64,
+}
+
+/// What was said in an audio turn, as far as the script tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) transcript: Option<String>,
+    /// The transcription fails with this.
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Stage {
@@ -47,17 +57,28 @@ impl Stage {
         Some(rule)
     }
 
-    /// What the script says the user said in an audio turn.
-    pub(crate) fn transcript(&self, number: u64) -> Option<String> {
+    /// What the script says about the user's words in an audio turn; a rule stays, for the answer that uses it up.
+    pub(crate) fn heard(&self, number: u64) -> Heard {
         let playing = self.lock();
-        let told = playing.unused().find_map(|(_, rule)| {
-            let text = rule.transcript.as_ref()?;
-            let fits = rule.audio != Some(false)
-                && rule.turn.is_none_or(|turn| turn == number)
-                && rule.text.as_ref().is_none_or(|regex| regex.is_match(text));
-            fits.then(|| text.clone())
-        });
-        told
+        playing.find_words(number).map_or_else(Heard::default, |index| playing.words(index))
+    }
+
+    /// The same where no answer will follow: a rule that is to be used once is used up.
+    pub(crate) fn take_heard(&self, number: u64) -> Heard {
+        let mut playing = self.lock();
+        let Some(index) = playing.find_words(number) else {
+            return Heard::default();
+        };
+        playing.used[index] = playing.rules[index].once;
+        playing.words(index)
+    }
+
+    /// What the script says an MCP server lists.
+    pub(crate) fn listing(&self, server_label: &str) -> Listing {
+        let playing = self.lock();
+        let mut listings = playing.unused().flat_map(|(_, rule)| &rule.mcp);
+        let told = listings.find(|(label, _)| label == server_label).map(|(_, listing)| listing.clone());
+        told.unwrap_or_else(|| Listing::Tools(default_tools()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Playing> {
@@ -67,7 +88,16 @@ impl Stage {
 
 impl Playing {
     fn find(&self, turn: Turn<'_>) -> Option<usize> {
-        self.unused().find(|(_, rule)| matches(rule, turn)).map(|(index, _)| index)
+        self.unused().find(|(_, rule)| rule.answers && matches(rule, turn)).map(|(index, _)| index)
+    }
+
+    fn find_words(&self, number: u64) -> Option<usize> {
+        self.unused().find(|(_, rule)| tells_words(rule, number)).map(|(index, _)| index)
+    }
+
+    fn words(&self, index: usize) -> Heard {
+        let rule = &self.rules[index];
+        Heard { transcript: rule.transcript.clone(), failure: rule.transcription.clone() }
     }
 
     fn unused(&self) -> impl Iterator<Item = (usize, &Arc<Rule>)> {
@@ -77,9 +107,21 @@ impl Playing {
 
 /// A rule that calls tools does not answer their output, or it would call for ever; naming the turn says otherwise.
 fn matches(rule: &Rule, turn: Turn<'_>) -> bool {
-    let calls_again = turn.tool_output && !rule.tools.is_empty() && rule.turn.is_none();
+    let calls = !rule.tools.is_empty() || !rule.mcp_calls.is_empty();
+    let calls_again = turn.tool_output && calls && rule.turn.is_none();
     !calls_again
         && rule.turn.is_none_or(|number| number == turn.number)
         && rule.audio.is_none_or(|audio| audio == turn.audio)
         && rule.text.as_ref().is_none_or(|regex| regex.is_match(turn.text))
+}
+
+/// A rule that gives words is held against them, as its turn will be.
+fn tells_words(rule: &Rule, number: u64) -> bool {
+    let fits_text = match (&rule.text, &rule.transcript) {
+        (Some(regex), Some(words)) => regex.is_match(words),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let tells = rule.transcript.is_some() || rule.transcription.is_some();
+    tells && fits_text && rule.audio != Some(false) && rule.turn.is_none_or(|turn| turn == number)
 }

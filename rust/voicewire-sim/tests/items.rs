@@ -99,6 +99,19 @@ async fn deleted_items_are_gone() {
 }
 
 #[tokio::test]
+async fn spoken_answers_are_deleted_like_others() {
+    let simulator = start();
+    let mut client = Client::open(&simulator).await;
+    let events = client.ask("hello").await;
+    let id = one(&events, "response.output_item.done")["item"]["id"].clone();
+
+    client.send(json!({"type": "conversation.item.delete", "item_id": id})).await;
+
+    client.until("conversation.item.deleted").await;
+    client.ask("still there?").await;
+}
+
+#[tokio::test]
 async fn wrong_events_are_errors_and_the_session_goes_on() {
     let simulator = start();
     let mut client = Client::open_text(&simulator).await;
@@ -140,4 +153,83 @@ async fn large_messages_are_taken() {
     client.send(json!({"type": "input_audio_buffer.commit"})).await;
 
     client.until("input_audio_buffer.committed").await;
+}
+
+async fn create(client: &mut Client, item: Value) -> Vec<Value> {
+    client.send(json!({"type": "conversation.item.create", "item": item})).await;
+    client.until("conversation.item.done").await
+}
+
+#[tokio::test]
+async fn every_kind_of_item_is_added_then_done() {
+    let simulator = start();
+    let mut client = Client::open_text(&simulator).await;
+    let assistant = json!([{"type": "output_text", "text": "Hi"}, {"type": "output_audio", "transcript": "there"}]);
+    for (item, status) in [
+        (
+            json!({"type": "message", "role": "system", "content": [{"type": "input_text", "text": "x"}]}),
+            json!("completed"),
+        ),
+        (json!({"type": "message", "role": "assistant", "content": assistant}), json!("completed")),
+        (json!({"type": "function_call", "name": "f", "call_id": "c1", "arguments": "{}"}), json!("completed")),
+        (json!({"type": "function_call_output", "call_id": "c1", "output": "1"}), json!(null)),
+        (json!({"type": "mcp_list_tools", "server_label": "s", "tools": []}), json!(null)),
+        (
+            json!({"type": "mcp_approval_request", "id": "r", "server_label": "s", "name": "f", "arguments": "{}"}),
+            json!(null),
+        ),
+        (
+            json!({"type": "mcp_call", "id": "m", "server_label": "s", "name": "f", "arguments": "{}", "output": "1"}),
+            json!(null),
+        ),
+    ] {
+        let events = create(&mut client, item.clone()).await;
+
+        let expected = ["conversation.item.added", "conversation.item.done"];
+        assert_eq!(types(&events)[events.len() - 2..], expected);
+        let done = &events.last().unwrap()["item"];
+        assert_eq!((&done["type"], &done["status"]), (&item["type"], &status));
+        assert_eq!((&done["content"], &done["arguments"]), (&item["content"], &item["arguments"]));
+        assert!(done["id"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn audio_of_the_client_is_heard_kept_and_hidden() {
+    let simulator = start();
+    let mut client = Client::open_text(&simulator).await;
+    let audio = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, vec![1u8; 48_000]);
+    let content = json!([
+        {"type": "input_text", "text": "Listen"},
+        {"type": "input_audio", "audio": audio, "transcript": "good morning"},
+    ]);
+
+    let events = create(&mut client, json!({"type": "message", "role": "user", "content": content})).await;
+    let item = events.last().unwrap()["item"].clone();
+    client.send(json!({"type": "conversation.item.retrieve", "item_id": item["id"]})).await;
+    let retrieved = client.until("conversation.item.retrieved").await.pop().unwrap();
+    let answered = client.ask_nothing().await;
+
+    assert_eq!(item["content"][1], json!({"type": "input_audio", "transcript": "good morning"}));
+    assert_eq!(retrieved["item"]["content"][1]["audio"], audio);
+    assert!(text(&answered, "response.output_text.delta").contains("good morning"));
+    let usage = &answered.last().unwrap()["response"]["usage"]["input_token_details"];
+    assert_eq!(usage["audio_tokens"], 10);
+}
+
+#[tokio::test]
+async fn only_spoken_answers_are_truncated() {
+    let simulator = start();
+    let mut client = Client::open_text(&simulator).await;
+    let events = client.ask("hello").await;
+    let written = one(&events, "response.output_item.done")["item"]["id"].clone();
+    let asked = events[0]["item"]["id"].clone();
+    for (id, param) in [(written, "content_index"), (asked, "item_id")] {
+        let event =
+            json!({"type": "conversation.item.truncate", "item_id": id, "content_index": 0, "audio_end_ms": 100});
+
+        let error = refused(&mut client, event).await;
+
+        assert_eq!((&error["code"], &error["param"]), (&json!("invalid_value"), &json!(param)));
+    }
 }

@@ -143,3 +143,61 @@ async fn g711_is_heard_and_spoken() {
     let decode = |text: &String| base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text).unwrap();
     assert_eq!(text.iter().flat_map(decode).collect::<Vec<u8>>(), square);
 }
+
+fn talking() -> voicewire_sim::Simulator {
+    start_with(|config| {
+        config.pace = 6.0;
+        config.script = script(json!([{"when": {"turn": 1}, "say": "A long story that takes its time to be told."}]));
+    })
+}
+
+#[tokio::test]
+async fn a_user_may_talk_over_an_answer_that_is_not_to_be_interrupted() {
+    let simulator = talking();
+    let mut client = Client::open(&simulator).await;
+    let detection = json!({"type": "server_vad", "interrupt_response": false, "create_response": false});
+    client.update(json!({"audio": {"input": {"turn_detection": detection}}})).await;
+    client.send(json!({"type": "response.create"})).await;
+    client.until("response.output_audio.delta").await;
+
+    client.append(&[voice(400), silence(300)].concat()).await;
+
+    let events = client.until("response.done").await;
+    let heard =
+        ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed"];
+    assert!(heard.iter().all(|kind| types(&events).contains(kind)), "{:?}", types(&events));
+    assert_eq!(events.last().unwrap()["response"]["status"], "completed");
+}
+
+#[tokio::test]
+async fn semantic_detection_makes_turns_and_is_told_in_full() {
+    let simulator = start();
+    let mut client = Client::open(&simulator).await;
+    let detection = json!({"type": "semantic_vad", "eagerness": "high"});
+
+    let updated = client.update(json!({"audio": {"input": {"turn_detection": detection}}})).await;
+    client.append(&[voice(600), silence(600)].concat()).await;
+
+    let expected =
+        json!({"type": "semantic_vad", "eagerness": "high", "create_response": true, "interrupt_response": true});
+    assert_eq!(updated["session"]["audio"]["input"]["turn_detection"], expected);
+    let events = client.until("response.done").await;
+    assert_eq!(types(&events)[0], "input_audio_buffer.speech_started");
+}
+
+#[tokio::test]
+async fn pressed_keys_are_told_without_an_event_id() {
+    let list =
+        json!([{"kind": "dtmf", "event": "5", "after_events": 1}, {"kind": "dtmf", "event": "#", "after_ms": 1}]);
+    let simulator = start_with(|config| config.faults = faults(list));
+    let mut client = Client::open(&simulator).await;
+    client.next().await;
+
+    let mut keys = [client.next().await, client.next().await];
+
+    keys.sort_by_key(|key| key["event"].to_string());
+    assert_eq!((&keys[0]["event"], &keys[1]["event"]), (&json!("#"), &json!("5")));
+    assert!(keys.iter().all(|key| key["type"] == "input_audio_buffer.dtmf_event_received"));
+    assert!(keys.iter().all(|key| key["received_at"].is_u64() && key.get("event_id").is_none()));
+    client.update(json!({})).await;
+}

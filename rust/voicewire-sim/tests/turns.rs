@@ -85,7 +85,7 @@ async fn vad_turn_keeps_the_order_of_section_3_2() {
             script(json!([{"when": {"audio": true}, "say": "Fine thanks and you?", "transcript": "How are you?"}]));
     });
     let mut client = Client::open(&simulator).await;
-    client.update(json!({"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}})).await;
+    client.update(json!({"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}})).await;
     for chunk in [silence(500), voice(1000), silence(500)].concat().chunks(2400) {
         client.append(chunk).await;
     }

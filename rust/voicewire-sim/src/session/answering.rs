@@ -11,25 +11,40 @@ use super::stopping::halve;
 use super::{Cue, Session};
 use crate::conversation::Item;
 use crate::event::ErrorBody;
-use crate::settings::check_modalities;
+use crate::reply::Part;
+use crate::settings::{check_modalities, check_servers};
 use crate::sound::Format;
 
 /// Pairs in a response's metadata.
 const METADATA_LIMIT: usize = 16;
+/// Characters of a key in it; the values are checked by the schema.
+const METADATA_KEY_LIMIT: usize = 64;
 
 impl Session {
     pub(super) fn create_response(&mut self, wanted: &Value, now: Instant) -> Result<(), ErrorBody> {
         self.check_response(wanted)?;
         let items = self.read_input(&wanted["input"])?;
+        if wanted["conversation"] != "none" {
+            self.list_tools(&wanted["tools"], now);
+        }
+        self.respond(wanted, items.as_deref(), None, now);
+        Ok(())
+    }
+
+    /// Begin a response; `parts` are what it holds, where that is known already.
+    pub(super) fn respond(&mut self, wanted: &Value, items: Option<&[Item]>, parts: Option<Vec<Part>>, now: Instant) {
         self.response_count += 1;
         self.stop_waiting();
         let output = self.output_of(wanted);
-        let mut content = self.compose(wanted, items.as_deref(), &output);
+        let mut content = self.compose(wanted, items, parts, &output);
         let (delay, halved) = (content.delay, content.halved);
         let kinds = std::mem::take(&mut content.kinds);
         let mut response = self.begin(wanted, &output, content);
         self.outbox.push("response.created", json!({ "response": response.created() }));
         response.outputs = kinds.into_iter().map(|kind| Output::new(&mut self.outbox.ids, kind)).collect();
+        if response.bill.reasoning.is_some() {
+            response.name_phases();
+        }
         let mut score = response.score(self.manner.delta_ms);
         if halved {
             halve(&mut score);
@@ -40,7 +55,6 @@ impl Session {
             self.timeline.push(due, place, Cue::Response { key, step });
         }
         self.responses.push(response);
-        Ok(())
     }
 
     fn begin(&mut self, wanted: &Value, output: &Value, content: Content) -> Response {
@@ -62,8 +76,13 @@ impl Session {
             finished: Vec::new(),
             ending: content.ending,
             stopping: false,
-            input: content.input,
+            bill: content.bill,
+            wanted: wanted.clone(),
         }
+    }
+
+    pub(super) fn active_response(&self) -> Option<&Response> {
+        self.responses.iter().find(|response| response.in_conversation)
     }
 
     fn check_response(&self, wanted: &Value) -> Result<(), ErrorBody> {
@@ -72,12 +91,9 @@ impl Session {
             return Err(ErrorBody::invalid("invalid_value", message).about("type"));
         }
         check_modalities("response.output_modalities", &wanted["output_modalities"])?;
-        if wanted["metadata"].as_object().is_some_and(|pairs| pairs.len() > METADATA_LIMIT) {
-            let message = format!("Invalid 'response.metadata': expected at most {METADATA_LIMIT} pairs.");
-            return Err(ErrorBody::invalid("invalid_value", &message).about("response.metadata"));
-        }
-        let active = self.responses.iter().find(|response| response.in_conversation);
-        match active {
+        check_servers("response.tools", &wanted["tools"])?;
+        check_metadata(&wanted["metadata"])?;
+        match self.active_response() {
             Some(active) if wanted["conversation"] != "none" => {
                 let message = format!(
                     "Conversation already has an active response in progress: {}. Wait until the response is finished before creating a new one.",
@@ -94,12 +110,19 @@ impl Session {
         let Some(list) = input.as_array() else {
             return Ok(None);
         };
-        let format = self.settings.input_format();
-        let items = list
-            .iter()
-            .enumerate()
-            .map(|(index, item)| read_item(item, &format!("response.input[{index}]"), format, &mut self.outbox.ids));
-        items.collect::<Result<_, _>>().map(Some)
+        let read = |(index, item): (usize, &Value)| self.read_input_item(&format!("response.input[{index}]"), item);
+        list.iter().enumerate().map(read).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn read_input_item(&mut self, path: &str, item: &Value) -> Result<Item, ErrorBody> {
+        if item["type"] != "item_reference" {
+            return read_item(item, path, self.settings.input_format(), &mut self.outbox.ids);
+        }
+        let id = item["id"].as_str().unwrap_or_default();
+        self.conversation.find(id).cloned().ok_or_else(|| {
+            let message = format!("Item with item_id '{id}' not found in conversation.");
+            ErrorBody::invalid("invalid_value", &message).about(&format!("{path}.id"))
+        })
     }
 
     /// An option of this response, or of the session.
@@ -121,4 +144,19 @@ impl Session {
         }
         output
     }
+}
+
+fn check_metadata(metadata: &Value) -> Result<(), ErrorBody> {
+    let Some(pairs) = metadata.as_object() else {
+        return Ok(());
+    };
+    let problem = if pairs.len() > METADATA_LIMIT {
+        format!("expected at most {METADATA_LIMIT} pairs, but got {}", pairs.len())
+    } else if pairs.keys().any(|key| key.chars().count() > METADATA_KEY_LIMIT) {
+        format!("expected keys of at most {METADATA_KEY_LIMIT} characters")
+    } else {
+        return Ok(());
+    };
+    let message = format!("Invalid 'response.metadata': {problem}.");
+    Err(ErrorBody::invalid("invalid_value", &message).about("response.metadata"))
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 
+use super::transcribing::Utterance;
 use super::{Cue, Session};
 use crate::conversation::Item;
 
@@ -30,11 +31,11 @@ impl Session {
         if !due || self.speech.is_some() {
             return;
         }
-        let item_id = self.outbox.ids.make("item");
+        let silence = Utterance::silence(&mut self.outbox.ids);
         let times = json!({
             "audio_start_ms": self.input.start_ms(),
             "audio_end_ms": self.input.end_ms(),
-            "item_id": item_id,
+            "item_id": silence.item_id,
         });
         self.outbox.push("input_audio_buffer.timeout_triggered", times);
         let note = json!({
@@ -49,7 +50,7 @@ impl Session {
         self.conversation.push(note);
         self.announce_item(&note_id, value);
         let samples = self.input.take_all();
-        self.commit(item_id, samples, now);
+        self.commit(silence, samples, now);
         if let Err(error) = self.create_response(&Value::Null, now) {
             self.outbox.push_error(&error, None);
         }

@@ -30,7 +30,8 @@ fn silence_after_the_playback_makes_a_turn() {
     let mut session = Session::open(Origin { admission, unix_seconds: 0 }, outbox, &shared);
     let start = Instant::now();
     let detection = json!({"type": "server_vad", "idle_timeout_ms": 5000});
-    let update = json!({"type": "realtime", "audio": {"input": {"turn_detection": detection}}});
+    let input = json!({"turn_detection": detection, "transcription": {"model": "gpt-4o-transcribe"}});
+    let update = json!({"type": "realtime", "audio": {"input": input}});
     session.receive(&json!({"type": "session.update", "session": update}).to_string(), start);
     session.receive(r#"{"type":"response.create"}"#, start);
     let answered = run(&mut session, start);
@@ -55,4 +56,8 @@ fn silence_after_the_playback_makes_a_turn() {
     assert_eq!(late[1]["item"]["role"], "system");
     assert_eq!(late[3]["previous_item_id"], late[1]["item"]["id"]);
     assert_eq!(late[3]["item_id"], late[0]["item_id"]);
+    let completed = late.iter().find(|event| event["transcript"].is_string() && event["usage"].is_object()).unwrap();
+    assert_eq!((&completed["transcript"], &completed["item_id"]), (&json!(""), &late[0]["item_id"]));
+    let said: String = late.iter().filter_map(|event| event["part"]["transcript"].as_str()).collect();
+    assert_eq!(said, "Are you still there?");
 }

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Map, Value};
 
+use super::transcribing::Utterance;
 use super::Session;
 use crate::conversation::{Audio, Item};
 use crate::event::ErrorBody;
@@ -20,6 +22,7 @@ impl Session {
             return Err(ErrorBody::invalid("item_create_duplicate_item_id", &message).about("item.id"));
         }
         self.check_call_id(&item)?;
+        self.check_approval(&item)?;
         let previous = match previous.as_str() {
             Some(previous) => previous.to_owned(),
             None => self.conversation.last_id().unwrap_or("root").to_owned(),
@@ -32,9 +35,12 @@ impl Session {
             return Err(ErrorBody::invalid("item_create_invalid_previous_item_id", &message).about("previous_item_id"));
         }
         self.stop_waiting();
-        self.announce_item(&id, value);
+        self.announce_item(&id, value.clone());
         if untold {
-            self.hear(&id, seconds, now);
+            self.hear(&id, seconds, Utterance::default(), now);
+        }
+        if value["type"] == "mcp_approval_response" {
+            self.take_approval(&value, now);
         }
         Ok(())
     }
@@ -51,7 +57,11 @@ impl Session {
         let Some(item) = self.conversation.find(id) else {
             return Err(unknown_item("retrieve", "retrieving", id));
         };
-        let value = item.with_audio(self.settings.input_format());
+        let format = match item.value["role"].as_str() {
+            Some("assistant") => Format::from_json(&self.settings.output()["format"]),
+            _ => self.settings.input_format(),
+        };
+        let value = item.with_audio(format);
         self.outbox.push("conversation.item.retrieved", json!({ "item": value }));
         Ok(())
     }
@@ -69,6 +79,10 @@ impl Session {
     pub(super) fn truncate_item(&mut self, event: &Value) -> Result<(), ErrorBody> {
         let id = event["item_id"].as_str().unwrap_or_default();
         let end_ms = event["audio_end_ms"].as_u64().unwrap_or_default();
+        if end_ms == 0 {
+            let message = "Invalid 'audio_end_ms': expected a value from 1, but got 0.";
+            return Err(ErrorBody::invalid("invalid_value", message).about("audio_end_ms"));
+        }
         let Some(item) = self.conversation.find_mut(id) else {
             return Err(unknown_item("truncate", "truncating", id));
         };
@@ -76,7 +90,8 @@ impl Session {
             let message = "Only model output audio messages can be truncated";
             return Err(ErrorBody::invalid("invalid_value", message).about("item_id"));
         }
-        let Some(audio) = item.audio.as_mut().filter(|_| event["content_index"] == 0) else {
+        let index = item.audio_part().filter(|index| event["content_index"] == *index);
+        let (Some(index), Some(audio)) = (index, item.audio.as_mut()) else {
             let message = format!("Item '{id}' has no audio content at index {}.", event["content_index"]);
             return Err(ErrorBody::invalid("invalid_value", &message).about("content_index"));
         };
@@ -87,10 +102,10 @@ impl Session {
         }
         audio.truncate_ms(end_ms);
         item.words = Some(String::new());
-        if let Some(Value::Object(part)) = item.value["content"].get_mut(0) {
+        if let Some(Value::Object(part)) = item.value["content"].get_mut(index) {
             part.remove("transcript");
         }
-        let fields = json!({"item_id": id, "content_index": 0, "audio_end_ms": end_ms});
+        let fields = json!({"item_id": id, "content_index": index, "audio_end_ms": end_ms});
         self.outbox.push("conversation.item.truncated", fields);
         Ok(())
     }
@@ -153,6 +168,9 @@ fn read_content(item: &mut Item, path: &str, format: Format) -> Result<(), Error
         if !allowed.contains(&kind.as_str()) {
             return Err(schema::unknown_word(&format!("{field}.type"), &kind, allowed.iter().copied()));
         }
+        if kind == "input_image" {
+            check_image(&field, part)?;
+        }
         if !kind.ends_with("_audio") {
             continue;
         }
@@ -165,6 +183,18 @@ fn read_content(item: &mut Item, path: &str, format: Format) -> Result<(), Error
         *part = json!({"type": kind, "transcript": transcript});
     }
     Ok(())
+}
+
+/// Images come inside the event.
+fn check_image(path: &str, part: &Value) -> Result<(), ErrorBody> {
+    let url = part["image_url"].as_str().unwrap_or_default();
+    let data = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
+    let is_image = |(kind, text): (&str, &str)| matches!(kind, "png" | "jpeg") && BASE64_STANDARD.decode(text).is_ok();
+    if data.is_some_and(is_image) {
+        return Ok(());
+    }
+    let message = format!("Invalid '{path}.image_url'. Expected a data URL of a base64-encoded PNG or JPEG.");
+    Err(ErrorBody::invalid("invalid_value", &message).about(&format!("{path}.image_url")))
 }
 
 pub(super) fn bad_audio(path: &str) -> ErrorBody {

@@ -1,28 +1,30 @@
 //! The user's audio: append, commit, clear, server VAD and transcription; between the event and the user's item.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{json, Value};
 
 use super::items::bad_audio;
-use super::{Cue, Session};
+use super::transcribing::Utterance;
+use super::Session;
 use crate::conversation::{user_audio, Audio};
 use crate::event::ErrorBody;
-use crate::reply;
 use crate::vad::{Activity, Vad};
 
 /// Shorter audio cannot be committed.
 const MINIMUM_MS: f64 = 100.0;
 /// Silence before speech that stays in the buffer while the VAD waits.
 const IDLE_SECONDS: usize = 60;
-/// Places of transcription cues at pace 1, after the commit: deltas at once, the end during the answer's audio.
-const FIRST_TRANSCRIPT: Duration = Duration::from_millis(60);
-const TRANSCRIPT_GAP: Duration = Duration::from_millis(40);
-const TRANSCRIPT_END: Duration = Duration::from_millis(600);
+/// Audio of one append, in bytes.
+const APPEND_LIMIT: usize = 15 << 20;
 
 impl Session {
     pub(super) fn append(&mut self, audio: &Value, now: Instant) -> Result<(), ErrorBody> {
         let text = audio.as_str().unwrap_or_default();
+        if text.len() / 4 * 3 > APPEND_LIMIT + 2 {
+            let message = "Invalid 'audio': the audio of one event is larger than 15 MiB.";
+            return Err(ErrorBody::invalid("invalid_value", message).about("audio"));
+        }
         let samples = self.settings.input_format().decode(text).ok_or_else(|| bad_audio("audio"))?;
         self.input.append(&samples);
         let found = self.vad.as_mut().map(|vad| vad.push(&samples)).unwrap_or_default();
@@ -32,6 +34,7 @@ impl Session {
                 Activity::Stopped { end_ms } => self.stop_speech(end_ms, now),
             }
         }
+        self.tell_early();
         if self.vad.as_ref().is_some_and(|vad| !vad.is_speaking()) {
             self.input.keep_last(IDLE_SECONDS);
         }
@@ -46,15 +49,12 @@ impl Session {
             );
             return Err(ErrorBody::invalid("input_audio_buffer_commit_empty", &message));
         }
-        let item_id = match self.speech.take() {
-            Some((item_id, _)) => item_id,
-            None => self.outbox.ids.make("item"),
-        };
+        let speech = self.speech.take().unwrap_or_else(|| Utterance::new(&mut self.outbox.ids, 0, 0));
         if let Some(vad) = &mut self.vad {
             vad.reset();
         }
         let samples = self.input.take_all();
-        self.commit(item_id, samples, now);
+        self.commit(speech, samples, now);
         Ok(())
     }
 
@@ -90,23 +90,23 @@ impl Session {
         // Audio that was committed or cleared cannot be part of another turn.
         let start_ms = onset_ms.saturating_sub(padding).max(self.input.start_ms());
         self.stop_waiting();
-        let item_id = self.outbox.ids.make("item");
-        let fields = json!({"audio_start_ms": start_ms, "item_id": item_id});
+        let speech = Utterance::new(&mut self.outbox.ids, start_ms, onset_ms);
+        let fields = json!({"audio_start_ms": start_ms, "item_id": speech.item_id});
         self.outbox.push("input_audio_buffer.speech_started", fields);
-        self.speech = Some((item_id, start_ms));
+        self.speech = Some(speech);
         if detection["interrupt_response"] != false {
             self.interrupt(now);
         }
     }
 
     fn stop_speech(&mut self, end_ms: u64, now: Instant) {
-        let Some((item_id, start_ms)) = self.speech.take() else {
+        let Some(speech) = self.speech.take() else {
             return;
         };
-        let fields = json!({"audio_end_ms": end_ms, "item_id": item_id});
+        let fields = json!({"audio_end_ms": end_ms, "item_id": speech.item_id});
         self.outbox.push("input_audio_buffer.speech_stopped", fields);
-        let samples = self.input.take(start_ms, end_ms);
-        self.commit(item_id, samples, now);
+        let samples = self.input.take(speech.start_ms, end_ms);
+        self.commit(speech, samples, now);
         let creates = self.settings.turn_detection().is_some_and(|detection| detection["create_response"] != false);
         if creates && !self.settings.is_transcription() {
             if let Err(error) = self.create_response(&Value::Null, now) {
@@ -115,7 +115,8 @@ impl Session {
         }
     }
 
-    pub(super) fn commit(&mut self, item_id: String, samples: Vec<i16>, now: Instant) {
+    pub(super) fn commit(&mut self, speech: Utterance, samples: Vec<i16>, now: Instant) {
+        let item_id = speech.item_id.clone();
         let previous = self.conversation.last_id();
         let fields = json!({"previous_item_id": previous, "item_id": item_id});
         self.outbox.push("input_audio_buffer.committed", fields);
@@ -125,49 +126,7 @@ impl Session {
         let value = item.value.clone();
         self.conversation.push(item);
         self.announce_item(&item_id, value);
-        self.hear(&item_id, seconds, now);
-    }
-
-    /// Know what was said, and tell it if the session transcribes.
-    pub(super) fn hear(&mut self, item_id: &str, seconds: f64, now: Instant) {
-        let scripted = self.stage.transcript(self.response_count + 1);
-        let words = scripted.unwrap_or_else(|| format!("(speech, {seconds:.1} s)"));
-        if let Some(item) = self.conversation.find_mut(item_id) {
-            item.words = Some(words.clone());
-        }
-        if self.settings.transcribes() {
-            self.schedule_transcript(item_id, &words, seconds, now);
-        }
-    }
-
-    fn schedule_transcript(&mut self, item_id: &str, words: &str, seconds: f64, now: Instant) {
-        let mut place = FIRST_TRANSCRIPT;
-        for delta in reply::pieces(words) {
-            let cue = Cue::TranscriptDelta { item_id: item_id.to_owned(), delta: delta.to_owned() };
-            self.timeline.push(now + self.paced(place), place, cue);
-            place += TRANSCRIPT_GAP;
-        }
-        let end = place.max(TRANSCRIPT_END);
-        let cue = Cue::TranscriptCompleted { item_id: item_id.to_owned(), transcript: words.to_owned(), seconds };
-        self.timeline.push(now + self.paced(end), end, cue);
-    }
-
-    pub(super) fn send_transcript_delta(&mut self, item_id: &str, delta: &str) {
-        let fields = json!({"item_id": item_id, "content_index": 0});
-        self.outbox.push_delta("conversation.item.input_audio_transcription.delta", fields, delta);
-    }
-
-    pub(super) fn complete_transcript(&mut self, item_id: &str, transcript: &str, seconds: f64) {
-        if let Some(item) = self.conversation.find_mut(item_id) {
-            item.value["content"][0]["transcript"] = transcript.into();
-        }
-        let fields = json!({
-            "item_id": item_id,
-            "content_index": 0,
-            "transcript": transcript,
-            "usage": {"type": "duration", "seconds": seconds.ceil() as u64},
-        });
-        self.outbox.push("conversation.item.input_audio_transcription.completed", fields);
+        self.hear(&item_id, seconds, speech, now);
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{json, Value};
 use super::response::{Ending, Kind, Response, Step};
 use super::{Cue, Session};
 use crate::conversation::{Audio, Item};
+use crate::script_mcp::Outcome;
 
 /// Place of `rate_limits.updated` at pace 1, after `response.done`.
 const RATE_LIMITS: Duration = Duration::from_millis(360);
@@ -22,6 +23,7 @@ impl Session {
             Step::Open(index) => self.open_item(at, index),
             Step::Text(delta) => self.send_text(at, &delta),
             Step::Audio(range) => self.send_audio(at, range),
+            Step::Perform => self.perform_call(at),
             Step::Close => self.close_item(at),
             Step::Finish => self.finish(at, now),
         }
@@ -30,10 +32,23 @@ impl Session {
     fn finish(&mut self, at: usize, now: Instant) {
         let response = self.responses.remove(at);
         self.outbox.push("response.done", json!({ "response": response.done() }));
-        let due = now + self.paced(RATE_LIMITS);
-        self.timeline.push(due, RATE_LIMITS, Cue::RateLimits);
-        if response.in_conversation {
-            self.await_user(response.played(), now);
+        if self.manner.rate_limits {
+            let due = now + self.paced(RATE_LIMITS);
+            self.timeline.push(due, RATE_LIMITS, Cue::RateLimits);
+        }
+        if !response.in_conversation {
+            return;
+        }
+        self.await_user(response.played(), now);
+        if response.goes_on() {
+            let mut wanted = response.wanted;
+            // The call's output is in the conversation, which an input of its own would hide.
+            if let Some(fields) = wanted.as_object_mut() {
+                fields.remove("input");
+            }
+            self.respond(&wanted, None, None, now);
+        } else {
+            self.continue_approved(now);
         }
     }
 
@@ -54,11 +69,9 @@ impl Session {
             self.has_spoken = true;
             let mut audio = Audio::new(samples.clone(), response.format.sample_rate());
             audio.set_length(0);
-            if let Some(item) = self.conversation.find_mut(&output.item_id) {
-                item.audio = Some(audio);
-            }
+            self.conversation.set_audio(&output.item_id, audio);
         }
-        if !matches!(output.kind, Kind::Call { .. }) {
+        if output.is_message() {
             let part = output.part();
             self.push_part("response.content_part.added", at, json!({ "part": part }));
         }
@@ -73,6 +86,7 @@ impl Session {
             Kind::Text { .. } => "response.output_text.delta",
             Kind::Speech { .. } => "response.output_audio_transcript.delta",
             Kind::Call { .. } => "response.function_call_arguments.delta",
+            Kind::McpCall { .. } | Kind::Approval { .. } => "response.mcp_call_arguments.delta",
         };
         let place = place(&self.responses[at], json!({}));
         self.outbox.push_delta(kind, place, delta);
@@ -101,6 +115,17 @@ impl Session {
         ));
     }
 
+    fn perform_call(&mut self, at: usize) {
+        let Some((index, output)) = open_output(&mut self.responses[at]) else {
+            return;
+        };
+        output.performed = true;
+        let fields = json!({"item_id": output.item_id, "output_index": index});
+        let arguments = json!({ "arguments": output.text });
+        self.push_part("response.mcp_call_arguments.done", at, arguments);
+        self.outbox.push("response.mcp_call.in_progress", fields);
+    }
+
     /// The `done` chain; what was not sent does not appear in it.
     fn close_item(&mut self, at: usize) {
         let status = match self.responses[at].ending {
@@ -115,6 +140,9 @@ impl Session {
         let output = &response.outputs[index];
         let item = output.item(status);
         response.finished.push(item.clone());
+        if let (true, Kind::Approval { call }) = (response.in_conversation, &output.kind) {
+            self.approvals.push((output.item_id.clone(), call.clone()));
+        }
         if response.in_conversation {
             // The service tells the previous item of a text answer only.
             let previous = output.previous.as_ref().filter(|_| matches!(output.kind, Kind::Text { .. }));
@@ -128,10 +156,12 @@ impl Session {
     }
 
     fn send_content_done(&mut self, at: usize) {
-        let Some((_, output)) = open_output(&mut self.responses[at]) else {
+        let Some((index, output)) = open_output(&mut self.responses[at]) else {
             return;
         };
         let (text, part) = (output.text.clone(), output.part());
+        let place = json!({"item_id": output.item_id, "output_index": index});
+        let performed = output.performed;
         match output.kind.clone() {
             Kind::Text { .. } => self.push_part("response.output_text.done", at, json!({ "text": text })),
             Kind::Speech { .. } => {
@@ -142,6 +172,15 @@ impl Session {
                 let fields = json!({"name": name, "arguments": text});
                 return self.push_part("response.function_call_arguments.done", at, fields);
             }
+            Kind::McpCall { .. } if !performed => {
+                return self.push_part("response.mcp_call_arguments.done", at, json!({ "arguments": text }));
+            }
+            Kind::McpCall { call, .. } => {
+                let failed = matches!(call.outcome, Outcome::Error(_));
+                let kind = if failed { "response.mcp_call.failed" } else { "response.mcp_call.completed" };
+                return self.outbox.push(kind, place);
+            }
+            Kind::Approval { .. } => return,
         }
         self.push_part("response.content_part.done", at, json!({ "part": part }));
     }
@@ -157,11 +196,11 @@ fn place(response: &Response, extra: Value) -> Value {
     let index = response.open.unwrap_or_default();
     let output = &response.outputs[index];
     let mut fields = json!({"response_id": response.id, "item_id": output.item_id, "output_index": index});
-    let (key, value) = match &output.kind {
-        Kind::Call { call_id, .. } => ("call_id", json!(call_id)),
-        _ => ("content_index", json!(0)),
-    };
-    fields[key] = value;
+    match &output.kind {
+        Kind::Call { call_id, .. } => fields["call_id"] = json!(call_id),
+        _ if output.is_message() => fields["content_index"] = json!(0),
+        _ => {}
+    }
     if let (Value::Object(fields), Value::Object(extra)) = (&mut fields, extra) {
         fields.extend(extra);
     }

@@ -38,7 +38,7 @@ impl Session {
     }
 
     /// The steps that are left of a response when it is stopped: stragglers of the open item, then its end.
-    fn stop(&mut self, key: u64, reason: &'static str, stragglers: usize) -> Vec<Step> {
+    fn stop(&mut self, key: u64, reason: &str, stragglers: usize) -> Vec<Step> {
         let mine = |cue: &Cue| matches!(cue, Cue::Response { key: other, .. } if *other == key);
         let cues = self.timeline.take(mine).into_iter();
         let steps = cues.filter_map(|cue| match cue {
@@ -49,7 +49,7 @@ impl Session {
         if let Some(response) = self.responses.iter_mut().find(|response| response.key == key) {
             // A response that is being cancelled already keeps its first reason.
             if !std::mem::replace(&mut response.stopping, true) {
-                response.ending = Ending::Cancelled(reason);
+                response.ending = Ending::Cancelled(reason.to_owned());
             }
             if response.open.is_some() {
                 left.extend(steps.take_while(Step::is_delta).take(stragglers));

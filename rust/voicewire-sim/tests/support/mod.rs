@@ -87,6 +87,12 @@ impl Client {
         self.until("response.done").await
     }
 
+    /// A response to what the conversation holds already.
+    pub async fn ask_nothing(&mut self) -> Vec<Value> {
+        self.send(json!({"type": "response.create"})).await;
+        self.until("response.done").await
+    }
+
     pub async fn append(&mut self, samples: &[i16]) {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         self.send(json!({"type": "input_audio_buffer.append", "audio": BASE64_STANDARD.encode(bytes)})).await;
@@ -110,6 +116,17 @@ impl Client {
             events.push(self.next().await);
             if events.last().unwrap()["type"] == kind {
                 return events;
+            }
+        }
+    }
+
+    /// Events before the error that names this client event.
+    pub async fn until_mark(&mut self, event_id: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            match self.next().await {
+                event if event["error"]["event_id"] == event_id => return events,
+                event => events.push(event),
             }
         }
     }
