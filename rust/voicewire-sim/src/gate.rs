@@ -46,6 +46,14 @@ pub(crate) struct Admission {
     pub(crate) call_id: Option<String>,
 }
 
+impl Admission {
+    /// A session of GA with its defaults.
+    pub(crate) fn new(model: &str, transcription: bool) -> Self {
+        let model = model.to_owned();
+        Admission { dialect: Dialect::Ga, model, transcription, settings: Value::Null, call_id: None }
+    }
+}
+
 /// Decide about a request at `now`, in seconds of Unix time.
 pub(crate) fn judge(request: &Request, config: &SimulatorConfig, registry: &Registry, now: u64) -> Verdict {
     let Some(at_path) = dialect_of(request.path()) else {

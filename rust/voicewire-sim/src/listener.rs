@@ -43,7 +43,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(mut config: SimulatorConfig, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn new(mut config: SimulatorConfig) -> Self {
         let stage = Stage::default();
         stage.set(std::mem::take(&mut config.script));
         let faults =
@@ -56,8 +56,13 @@ impl Shared {
             stage: Arc::new(stage),
             studio: Arc::default(),
             faults,
-            tls,
+            tls: None,
         }
+    }
+
+    /// The same over TLS, if there is an acceptor.
+    pub(crate) fn over(self, tls: Option<TlsAcceptor>) -> Self {
+        Shared { tls, ..self }
     }
 }
 

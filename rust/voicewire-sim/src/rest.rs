@@ -18,7 +18,7 @@ use crate::schema_session::SESSION;
 use crate::settings::Settings;
 use crate::shape::{beta_in_ga, ga_in_beta, BETA_SESSION, BETA_TRANSCRIPTION};
 use crate::stream::Stream;
-use crate::{Beta, Dialect};
+use crate::Beta;
 
 /// Seconds that a secret is good for; a beta one, which cannot choose, for a minute.
 const SECRET_SECONDS: u64 = 600;
@@ -219,13 +219,7 @@ fn read_session(path: &str, session: &Value, shared: &Shared) -> Result<(Grant, 
     };
     let model = model.and_then(|model| model.as_str().map(str::to_owned));
     let transcription = session["type"] == "transcription";
-    let admission = Admission {
-        dialect: Dialect::Ga,
-        model: model.clone().unwrap_or_else(|| "gpt-realtime".to_owned()),
-        transcription,
-        settings: Value::Null,
-        call_id: None,
-    };
+    let admission = Admission::new(model.as_deref().unwrap_or("gpt-realtime"), transcription);
     let id = shared.registry.make_id("sess");
     let mut shown = Settings::new(&admission, &id, 0);
     shown.update(&settings, false)?;

@@ -72,7 +72,7 @@ impl Simulator {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulatorError::Thread)?;
         let identity = config.tls.then(|| Identity::make(&config.host)).transpose().map_err(SimulatorError::Tls)?;
         let (acceptor, ca_file) = identity.map(|identity| (identity.acceptor, identity.ca_file)).unzip();
-        let shared = Arc::new(Shared::new(config, acceptor));
+        let shared = Arc::new(Shared::new(config).over(acceptor));
         let (commands, inbox) = async_mpsc::unbounded_channel();
         let cpu_nanos = Arc::new(AtomicU64::new(0));
         let (serving, cpu) = (Arc::clone(&shared), Arc::clone(&cpu_nanos));

@@ -72,7 +72,11 @@ async fn a_dialect_can_be_forced_on_every_path() {
 #[tokio::test]
 async fn azures_dated_paths_want_their_parameters() {
     let simulator = start();
-    for path in ["/openai/realtime?deployment=d", "/voice-live/realtime?model=m", "/openai/realtime?api-version=2025-04-01-preview"] {
+    for path in [
+        "/openai/realtime?deployment=d",
+        "/voice-live/realtime?model=m",
+        "/openai/realtime?api-version=2025-04-01-preview",
+    ] {
         let refused = Client::at(&simulator, path, &[]).await.map(|_| ());
         assert!(matches!(refused, Err(Error::Http(response)) if response.status() == 400), "{path}");
     }
@@ -140,7 +144,10 @@ async fn voice_live_echoes_what_is_its_own() {
 
     assert_eq!(session["voice"], voice);
     assert_eq!(session["input_audio_sampling_rate"], 16_000);
-    assert_eq!((&session["input_audio_format"], &session["output_audio_format"]), (&json!("pcm16"), &json!("pcm16_16000hz")));
+    assert_eq!(
+        (&session["input_audio_format"], &session["output_audio_format"]),
+        (&json!("pcm16"), &json!("pcm16_16000hz"))
+    );
     assert_eq!(session["input_audio_echo_cancellation"]["type"], "server_echo_cancellation");
     assert_eq!(session["turn_detection"]["type"], "azure_semantic_vad");
     assert_eq!(session["turn_detection"]["silence_duration_ms"], 500);
@@ -266,7 +273,10 @@ async fn xais_answer_has_an_order_and_fields_of_its_own() {
     let created = &one(&events, "response.created")["response"];
     assert_eq!((&created["status_details"], &created["usage"]), (&json!("unimplemented"), &json!({})));
     let done = one(&events, "response.done");
-    assert_eq!((&done["response"]["status_details"], &done["response"]["usage"]), (&json!("unimplemented"), &json!({})));
+    assert_eq!(
+        (&done["response"]["status_details"], &done["response"]["usage"]),
+        (&json!("unimplemented"), &json!({}))
+    );
     assert_eq!(done["response_id"], done["response"]["id"]);
     assert!(done["usage"]["output_tokens"].as_u64().unwrap() > 0);
     assert_eq!(done["response"]["output"][0]["content"][0]["type"], "audio");
@@ -281,7 +291,9 @@ async fn xais_calls_have_no_index_and_a_role() {
 
     let events = client.ask("weather").await;
 
-    assert!(of_type(&events, "response.function_call_arguments.delta").iter().all(|event| event.get("output_index").is_none()));
+    assert!(of_type(&events, "response.function_call_arguments.delta")
+        .iter()
+        .all(|event| event.get("output_index").is_none()));
     let done = one(&events, "response.function_call_arguments.done");
     assert_eq!((&done["name"], &done["output_index"]), (&json!("weather"), &json!(0)));
     assert!(done["call_id"].as_str().unwrap().starts_with("call-"));
