@@ -142,13 +142,16 @@ fn realtime_session(model: &str, id: &str, expires_at: u64) -> Value {
     })
 }
 
+/// It transcribes from the start: that is all it is for.
 fn transcription_session(id: &str, expires_at: u64) -> Value {
+    let mut input = input_defaults();
+    input["transcription"] = merge_transcription(&json!({}));
     json!({
         "type": "transcription",
         "object": "realtime.transcription_session",
         "id": id,
         "expires_at": expires_at,
-        "audio": {"input": input_defaults()},
+        "audio": {"input": input},
         "include": null,
     })
 }
