@@ -105,7 +105,7 @@ enum Fate {
 impl Connection {
     fn new(socket: Socket, admission: Admission, ids: Ids, shared: Arc<Shared>, index: usize) -> Self {
         let (dialect, call_id) = (admission.dialect, admission.call_id.clone());
-        let ids = if dialect == Dialect::Xai { ids.as_uuids() } else { ids };
+        let ids = if dialect == Dialect::Xai { ids.into_uuids() } else { ids };
         let edge_ids = ids.branch();
         let endings = shared.registry.endings();
         let session = Session::open(Origin { admission, unix_seconds: unix_seconds() }, Outbox::new(ids), &shared);

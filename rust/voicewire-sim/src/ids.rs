@@ -32,7 +32,7 @@ impl Ids {
     }
 
     /// The same ids as UUIDs.
-    pub(crate) fn as_uuids(mut self) -> Self {
+    pub(crate) fn into_uuids(mut self) -> Self {
         self.style = Style::Uuid;
         self
     }

@@ -250,7 +250,7 @@ pub(super) fn write_session(session: &mut Value) {
     }
     if let Value::Object(fields) = session {
         let absent = ["client_secret", "speed", "tracing"];
-        fields.retain(|key, value| !absent.contains(&key.as_str()) && !(key == "temperature" && value.is_null()));
+        fields.retain(|key, value| !(absent.contains(&key.as_str()) || key == "temperature" && value.is_null()));
     }
 }
 

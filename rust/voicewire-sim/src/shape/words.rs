@@ -158,9 +158,8 @@ pub(super) fn response_in_beta(response: &Value, notes: &Value, flavour: &Flavou
 
 /// An error with beta's names of what it blames.
 pub(super) fn error_in_beta(mut error: ErrorBody) -> ErrorBody {
-    let rename = |text: String| NAMES.iter().fold(text, |text, (ga, beta)| text.replace(ga, beta));
-    error.message = rename(error.message);
-    error.param = error.param.map(rename);
+    error.message = name_in_beta(error.message);
+    error.param = error.param.map(name_in_beta);
     error
 }
 
@@ -199,6 +198,10 @@ pub(super) fn check_modalities(path: &str, modalities: &Value) -> Result<(), Err
     let message =
         format!("Invalid modalities: {modalities}. Supported combinations are: ['text'] and ['audio', 'text'].");
     Err(ErrorBody::invalid("invalid_value", &message).about(path))
+}
+
+fn name_in_beta(text: String) -> String {
+    NAMES.iter().fold(text, |text, (ga, beta)| text.replace(ga, beta))
 }
 
 fn value_in_ga(key: &str, value: &Value, flavour: &Flavour) -> Value {
