@@ -77,7 +77,9 @@ impl Xai {
         };
         let kind = fields["type"].as_str().unwrap_or_default().to_owned();
         fields.shift_remove("obfuscation");
-        fields.entry("previous_item_id").or_insert(Value::Null);
+        if kind != "session.created" {
+            fields.entry("previous_item_id").or_insert(Value::Null);
+        }
         match kind.as_str() {
             "conversation.item.done" | "rate_limits.updated" => return,
             "response.output_audio.done" => {
@@ -153,8 +155,11 @@ impl Xai {
         // PCM has two bytes a sample; G.711 has one, of 8,000 a second.
         let width = if self.output_rate == 8_000 { 1.0 } else { 2.0 };
         let ms = bytes as f64 * 1000.0 / width / self.output_rate as f64;
-        self.output_ms += ms;
         fields.insert("rid".to_owned(), self.ids.make("rid").into());
+        if self.output_ms == 0.0 {
+            fields.insert("latency".to_owned(), "0.52".into());
+        }
+        self.output_ms += ms;
         fields.insert("audio_duration_ms".to_owned(), (ms.round() as u64).into());
         fields.insert("ts".to_owned(), unix_ms.into());
     }
