@@ -499,6 +499,10 @@ class SimulatorServer:
         """WebSocket base URL, ending in ``/v1``."""
     def http_url(self) -> str:
         """The same with http."""
+    def ca_file(self) -> str | None:
+        """Path of the authority's PEM file, None without TLS."""
+    def requests(self) -> list[str]:
+        """Requests of the REST interface as JSON, in order."""
     def received(self, since: int = 0) -> list[str]:
         """Client events as JSON, in order, without the first ``since``."""
     def received_count(self) -> int:

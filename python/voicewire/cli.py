@@ -104,11 +104,19 @@ def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:
     sim.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     sim.add_argument("--port", type=int, default=8765, help="port to listen on; 0 picks one (%(default)s)")
     sim.add_argument(
+        "--dialect",
+        choices=("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen"),
+        help="how it speaks on every path; by default the path tells",
+    )
+    sim.add_argument(
         "--beta",
         choices=("refuse", "allow"),
+        nargs="?",
+        const="allow",
         default="refuse",
-        help="clients with the beta header (%(default)s)",
+        help="clients with the beta header (%(default)s); alone it allows them",
     )
+    sim.add_argument("--tls", action="store_true", help="serve wss and https, with a certificate made at start")
     sim.add_argument("--api-key", metavar="KEY", help="accept this key only; by default any")
     sim.add_argument("--seed", type=int, default=0, help="seed of ids and noise (%(default)s)")
     sim.add_argument("--latency-ms", type=int, default=0, help="delay before every event (%(default)s)")

@@ -21,7 +21,9 @@ def run(options: argparse.Namespace) -> int:
     simulator = Simulator(
         host=options.host,
         port=options.port,
+        dialect=options.dialect,
         beta=options.beta,
+        tls=options.tls,
         api_key=options.api_key,
         seed=options.seed,
         latency_ms=options.latency_ms,
@@ -35,10 +37,20 @@ def run(options: argparse.Namespace) -> int:
         raise OSError(f"cannot listen on {options.host}:{options.port} ({error})") from error
     try:
         if options.json:
-            print(json.dumps({"url": simulator.url, "http_url": simulator.http_url}), flush=True)
+            print(json.dumps(_addresses(simulator)), flush=True)
         else:
-            print(f"listening on {simulator.url} (Ctrl-C stops it)", flush=True)
+            trust = f", trust {simulator.ca_file}" if simulator.ca_file else ""
+            print(f"listening on {simulator.url}{trust} (Ctrl-C stops it)", flush=True)
         stopped.get()
     finally:
         simulator.stop()
     return 0
+
+
+def _addresses(simulator: Simulator) -> dict[str, str | None]:
+    return {
+        "url": simulator.url,
+        "http_url": simulator.http_url,
+        "gemini_url": simulator.gemini_url,
+        "ca_file": simulator.ca_file,
+    }

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError, VoicewireError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 Rules: TypeAlias = Sequence[dict[str, Any]] | str | os.PathLike[str]
+DialectName: TypeAlias = Literal["ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen"]
 
 
 class Simulator:
@@ -36,7 +37,13 @@ class Simulator:
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 picks one.
-        beta: What happens to clients that send the beta header: "refuse" or "allow".
+        dialect: How it speaks: "ga", "beta", "azure", "azure-preview", "voice-live", "xai" or "qwen". None goes by the
+            path: ``/v1/realtime`` is GA, ``/openai/v1/realtime`` Azure, ``/openai/realtime`` Azure's dated versions,
+            ``/voice-live/realtime`` Voice Live, ``/api-ws/v1/realtime`` Qwen. xAI has GA's path and must be named.
+        beta: What happens on GA's path to clients that ask for beta by header or subprotocol: "refuse" closes as the
+            service does, "allow" serves the beta shape.
+        tls: Serve ``wss://`` and ``https://``; ``ca_file`` is the authority to trust. The certificate is made at start
+            and good for localhost, 127.0.0.1 and ::1.
         api_key: The one key that is accepted; None accepts any.
         refusal: How a wrong key or model is refused: "http" (401, 404) or "event" (error event and close).
         models: Models that exist; None accepts any.
@@ -60,7 +67,9 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        dialect: DialectName | None = None,
         beta: Literal["refuse", "allow"] = "refuse",
+        tls: bool = False,
         api_key: str | None = None,
         refusal: Literal["http", "event"] = "http",
         models: Sequence[str] | None = None,
@@ -77,6 +86,8 @@ class Simulator:
         self._options: dict[str, Any] = {
             "host": parse.text("host", host),
             "port": parse.integer("port", port, 0, 65_535),
+            "dialect": None if dialect is None else parse.choice("dialect", dialect, get_args(DialectName)),
+            "tls": bool(tls),
             "beta": parse.choice("beta", beta, ("refuse", "allow")),
             "api_key": None if api_key is None else parse.text("api_key", api_key),
             "refusal": parse.choice("refusal", refusal, ("http", "event")),
@@ -95,6 +106,7 @@ class Simulator:
         self._ledger = _Ledger()
         self._cpu_s = 0.0
         self._connections: list[dict[str, Any]] = []
+        self._requests: list[dict[str, Any]] = []
 
     def start(self) -> Self:
         """Begin to listen; returns the simulator.
@@ -119,6 +131,7 @@ class Simulator:
         try:
             self._ledger.catch_up(server)
             self._connections = [json.loads(text) for text in server.connections()]
+            self._requests = [json.loads(text) for text in server.requests()]
             self._cpu_s = server.cpu_s()
         finally:
             server.stop()
@@ -154,13 +167,24 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """WebSocket base address; it ends in ``/v1``."""
+        """WebSocket base address; it ends in ``/v1``, and begins with ``wss`` under TLS."""
         return self._running().url()
 
     @property
     def http_url(self) -> str:
-        """HTTP base address; it ends in ``/v1``."""
+        """HTTP base address of secrets and calls; it ends in ``/v1``, and begins with ``https`` under TLS."""
         return self._running().http_url()
+
+    @property
+    def gemini_url(self) -> str | None:
+        """Base address of a Gemini Live server; None, as the simulator does not speak it."""
+        self._running()
+        return None
+
+    @property
+    def ca_file(self) -> str | None:
+        """Path of the PEM file to trust, for a client's ``ca=``; None without TLS, removed when the simulator stops."""
+        return self._running().ca_file()
 
     @property
     def received(self) -> list[dict[str, Any]]:
@@ -173,6 +197,16 @@ class Simulator:
         if self._server is None:
             return self._connections
         return [json.loads(text) for text in self._server.connections()]
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """All HTTP requests so far: method, path, body (parsed JSON, None if empty) and status of the answer.
+
+        Of a form, the body is a dict of its parts.
+        """
+        if self._server is None:
+            return self._requests
+        return [json.loads(text) for text in self._server.requests()]
 
     @property
     def cpu_s(self) -> float:

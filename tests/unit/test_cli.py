@@ -127,6 +127,7 @@ def test_an_output_without_permission_is_one_line_and_exit_code_2(folder: Path) 
         (["sim", "--port", "65536"], "65536"),
         (["sim", "--port", "-1"], "-1"),
         (["sim", "--beta", "maybe"], "maybe"),
+        (["sim", "--dialect", "klingon"], "klingon"),
         (["sim", "--pace", "-1"], "pace"),
         (["sim", "--delta-ms", "0"], "delta_ms"),
         (["sim", "--latency-ms", "-1"], "latency_ms"),
@@ -264,7 +265,23 @@ def test_the_simulator_tells_its_address_and_stops_at_a_signal(
 
     assert told["url"].startswith("ws://127.0.0.1:")
     assert told["http_url"].startswith("http://127.0.0.1:")
+    assert (told["gemini_url"], told["ca_file"]) == (None, None)
     assert (simulator.returncode, rest, errors) == (0, "", "")
+
+
+def test_the_simulator_serves_tls_and_takes_its_file_along() -> None:
+    arguments = ["sim", "--port", "0", "--json", "--tls", "--beta", "--dialect", "azure"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        existed = Path(told["ca_file"]).exists()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+
+    assert told["url"].startswith("wss://127.0.0.1:")
+    assert told["http_url"].startswith("https://127.0.0.1:")
+    assert existed
+    assert not Path(told["ca_file"]).exists()
 
 
 @pytest.mark.slow

@@ -85,6 +85,7 @@ def test_stopping_is_idempotent() -> None:
         {"host": 1},
         {"port": 65_536},
         {"beta": "maybe"},
+        {"dialect": "klingon"},
         {"api_key": 1},
         {"refusal": "silence"},
         {"models": [1]},

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use serde_json::Value;
 use voicewire_proto::config::ConfigError;
-use voicewire_sim::{Beta, Fault, Refusal, Script, Simulator, SimulatorConfig};
+use voicewire_sim::{Beta, Dialect, Fault, Refusal, Script, Simulator, SimulatorConfig};
 
 use crate::endpoint::parse;
 use crate::errors::config_error;
@@ -37,6 +37,25 @@ impl SimulatorServer {
     /// The same with http.
     fn http_url(&self) -> String {
         self.inner.http_url()
+    }
+
+    /// Path of the authority's PEM file, None without TLS.
+    fn ca_file(&self) -> Option<String> {
+        self.inner.ca_file().map(|path| path.to_string_lossy().into_owned())
+    }
+
+    /// Requests of the REST interface as JSON, in order.
+    fn requests(&self, py: Python<'_>) -> Vec<String> {
+        let records = py.detach(|| self.inner.requests());
+        let json = |record: voicewire_sim::RequestRecord| {
+            serde_json::json!({
+                "method": record.method,
+                "path": record.path,
+                "body": parse(&record.body),
+                "status": record.status,
+            })
+        };
+        records.into_iter().map(|record| json(record).to_string()).collect()
     }
 
     /// Client events as JSON, in order, without the first `since`.
@@ -115,6 +134,8 @@ fn read_options(options: &Value) -> Result<SimulatorConfig, ConfigError> {
         config.host = host;
     }
     config.port = number("port").unwrap_or_default() as u16;
+    config.dialect = text("dialect").as_deref().and_then(Dialect::from_name);
+    config.tls = options["tls"] == true;
     config.beta = if text("beta").as_deref() == Some("allow") { Beta::Allow } else { Beta::Refuse };
     config.refusal = if text("refusal").as_deref() == Some("event") { Refusal::Event } else { Refusal::Http };
     config.api_key = text("api_key");

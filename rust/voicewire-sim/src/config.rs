@@ -2,14 +2,65 @@
 
 use crate::{Fault, Script};
 
-/// What happens to a client that sends the header `OpenAI-Beta: realtime=v1`.
+/// How a service speaks; its name is the one of the client's option `dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// OpenAI since 2025-08: `ga`.
+    Ga,
+    /// OpenAI before: `beta`.
+    Beta,
+    /// Azure OpenAI's GA path: `azure`.
+    Azure,
+    /// Azure OpenAI's dated versions, in the beta shape: `azure-preview`.
+    AzurePreview,
+    /// Azure Voice Live: `voice-live`.
+    VoiceLive,
+    /// xAI's voice agent: `xai`.
+    Xai,
+    /// Qwen-Omni-Realtime: `qwen`.
+    Qwen,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 7] = [
+        Dialect::Ga,
+        Dialect::Beta,
+        Dialect::Azure,
+        Dialect::AzurePreview,
+        Dialect::VoiceLive,
+        Dialect::Xai,
+        Dialect::Qwen,
+    ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Ga => "ga",
+            Dialect::Beta => "beta",
+            Dialect::Azure => "azure",
+            Dialect::AzurePreview => "azure-preview",
+            Dialect::VoiceLive => "voice-live",
+            Dialect::Xai => "xai",
+            Dialect::Qwen => "qwen",
+        }
+    }
+
+    /// The dialect of a name; None if there is none.
+    pub fn from_name(name: &str) -> Option<Dialect> {
+        Dialect::ALL.into_iter().find(|dialect| dialect.name() == name)
+    }
+}
+
+/// What happens on OpenAI's path to a client that sends the header `OpenAI-Beta: realtime=v1` or its subprotocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Beta {
     /// Upgrade, then `error{code: beta_api_shape_disabled}` and close 4000, as the service does since May 2026.
     #[default]
     Refuse,
-    /// Serve the client; it is spoken to in the GA dialect.
+    /// Serve the client in the beta shape.
     Allow,
 }
 
@@ -31,6 +82,10 @@ pub struct SimulatorConfig {
     pub host: String,
     /// Port to listen on. Default 0: the system picks one, `Simulator::url` tells it.
     pub port: u16,
+    /// The dialect of every connection. Default none: the path of a connection tells, and xAI's is taken for GA.
+    pub dialect: Option<Dialect>,
+    /// Serve TLS, with a certificate for this machine made at start. Default no.
+    pub tls: bool,
     /// Treatment of beta clients. Default: refuse.
     pub beta: Beta,
     /// Key that clients must show. Default none: any key, or no key, is accepted.
@@ -64,6 +119,8 @@ impl Default for SimulatorConfig {
         SimulatorConfig {
             host: "127.0.0.1".to_owned(),
             port: 0,
+            dialect: None,
+            tls: false,
             beta: Beta::default(),
             api_key: None,
             refusal: Refusal::default(),

@@ -1,6 +1,7 @@
 //! One connection: moves messages between the socket and the session, and lets faults strike in between.
 
 use std::future::{poll_fn, Future};
+use std::io;
 use std::pin::{pin, Pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -17,65 +18,77 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::event::ErrorBody;
 use crate::fault::{Cut, FaultKind};
-use crate::gate::{self, Verdict};
+use crate::gate::{self, Admission, Verdict};
 use crate::ids::Ids;
 use crate::line::Line;
 use crate::listener::Shared;
 use crate::outbox::Outbox;
 use crate::request::{self, Request, Response};
+use crate::rest;
 use crate::session::{Origin, Session};
+use crate::shape::{Edge, Inward};
 use crate::socket::{self, Socket, Step};
+use crate::stream::Stream;
+use crate::Dialect;
 
 /// A head that takes longer is a client that vanished.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const GARBAGE: &str = "}{ this is no JSON \u{1F4A5}";
+const HUNG_UP: &str = "The call has ended.";
 const EXPIRED: &str = "Your session hit the maximum duration of 60 minutes.";
 
 /// Serve one accepted socket to its end.
-pub(crate) async fn run(mut stream: TcpStream, shared: Arc<Shared>) {
-    let _ = stream.set_nodelay(true);
-    let Ok(Ok(Some((request, rest)))) = timeout(HEAD_TIMEOUT, Request::read(&mut stream)).await else {
+pub(crate) async fn run(tcp: TcpStream, shared: Arc<Shared>) {
+    let _ = tcp.set_nodelay(true);
+    let Ok(Ok(Some((mut stream, request, rest)))) = timeout(HEAD_TIMEOUT, begin(tcp, &shared)).await else {
         return;
     };
+    if !request.is_upgrade() {
+        let _ = timeout(HEAD_TIMEOUT, rest::serve(&mut stream, &request, rest, &shared)).await;
+        return;
+    }
     let (path, headers) = gate::mask(&request);
     let index = shared.ledger.open(path, headers);
     let verdict = match shared.faults.take_http(index) {
         Some(status) => Verdict::Refuse(fault_response(status)),
-        None => gate::judge(&request, &shared.config),
+        None => gate::judge(&request, &shared.config, &shared.registry, unix_seconds()),
     };
-    let (admission, error) = match verdict {
-        Verdict::Refuse(response) => {
-            let _ = response.write(&mut stream).await;
-            return;
-        }
-        Verdict::UpgradeAndRefuse(error) => (None, Some(error)),
-        Verdict::Admit(admission) => (Some(admission), None),
-    };
+    if let Verdict::Refuse(response) = verdict {
+        let _ = response.write(&mut stream).await;
+        return;
+    }
     let realtime = request.subprotocols().any(|name| name == "realtime");
     let key = request.upgrade_key().unwrap_or_default();
     if request::write_upgrade(&mut stream, key, realtime).await.is_err() {
         return;
     }
     let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(socket::limits())).await;
-    let outbox = Outbox::new(Ids::new(shared.config.seed, index as u64));
-    match (admission, error) {
-        (Some(admission), _) => {
-            let origin = Origin { admission, unix_seconds: unix_seconds() };
-            let session = Session::open(origin, outbox, &shared);
-            Connection::new(socket, session, shared, index).serve().await;
-        }
-        (None, Some(error)) => refuse(socket, outbox, &error).await,
-        (None, None) => {}
+    let ids = Ids::new(shared.config.seed, index as u64);
+    match verdict {
+        Verdict::Admit(admission) => Connection::new(socket, admission, ids, shared, index).serve().await,
+        Verdict::UpgradeAndRefuse(error) => refuse(socket, Outbox::new(ids), &error).await,
+        Verdict::Refuse(_) => {}
     }
+}
+
+/// TLS if it is served, and the head of the request.
+async fn begin(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Request, Vec<u8>)>> {
+    let mut stream = Stream::accept(tcp, shared.tls.as_ref()).await?;
+    let head = Request::read(&mut stream).await?;
+    Ok(head.map(|(request, rest)| (stream, request, rest)))
 }
 
 /// A socket and its session.
 struct Connection {
     socket: Socket,
     session: Session,
+    edge: Edge,
     line: Line,
     shared: Arc<Shared>,
     changes: watch::Receiver<()>,
+    /// The call that the session stands beside, and word of calls that end.
+    call_id: Option<String>,
+    endings: watch::Receiver<()>,
     index: usize,
     opened: Instant,
     /// Reading and sending go first in turns, so that neither starves the other.
@@ -90,10 +103,18 @@ enum Fate {
 }
 
 impl Connection {
-    fn new(socket: Socket, session: Session, shared: Arc<Shared>, index: usize) -> Self {
+    fn new(socket: Socket, admission: Admission, ids: Ids, shared: Arc<Shared>, index: usize) -> Self {
+        let (dialect, call_id) = (admission.dialect, admission.call_id.clone());
+        let ids = if dialect == Dialect::Xai { ids.into_uuids() } else { ids };
+        let edge_ids = ids.branch();
+        let endings = shared.registry.endings();
+        let session = Session::open(Origin { admission, unix_seconds: unix_seconds() }, Outbox::new(ids), &shared);
         Connection {
             socket,
+            edge: Edge::new(dialect, edge_ids, session.conversation_id()),
             session,
+            call_id,
+            endings,
             line: Line::new(Duration::from_millis(shared.config.latency_ms)),
             changes: shared.faults.changes(),
             shared,
@@ -105,6 +126,10 @@ impl Connection {
 
     async fn serve(mut self) {
         while self.strike().await == Fate::GoOn {
+            if self.call_id.as_ref().is_some_and(|id| !self.shared.registry.is_running(id)) {
+                self.close(1000, HUNG_UP).await;
+                return;
+            }
             self.advance();
             if self.step().await == Fate::End {
                 return;
@@ -125,10 +150,35 @@ impl Connection {
 
     fn collect(&mut self, now: Instant) {
         while self.line.has_room() {
-            match self.session.poll_transmit() {
+            match self.poll_event() {
                 Some(event) => self.line.push(event, now),
                 None => return,
             }
+        }
+    }
+
+    /// The next event in the client's dialect.
+    fn poll_event(&mut self) -> Option<String> {
+        loop {
+            if let Some(event) = self.edge.poll() {
+                return Some(event);
+            }
+            self.edge.push(self.session.poll_transmit()?, unix_time().as_millis() as u64);
+        }
+    }
+
+    fn receive(&mut self, text: &str) {
+        let now = Instant::now();
+        match self.edge.receive(text) {
+            Inward::AsItCame => self.session.receive(text, now),
+            Inward::Checked(event) => {
+                let result = self.session.receive_checked(&event, now);
+                if let Some(error) = self.edge.settle(result) {
+                    self.session.refuse(&error, event["event_id"].as_str());
+                }
+            }
+            Inward::Ignored => {}
+            Inward::Refused(error, event_id) => self.session.refuse(&error, event_id.as_deref()),
         }
     }
 
@@ -137,7 +187,7 @@ impl Connection {
         match self.wait().await {
             Step::Received(Message::Text(text)) => {
                 self.shared.ledger.push(self.index, &text);
-                self.session.receive(&text, Instant::now());
+                self.receive(&text);
             }
             Step::Received(Message::Binary(_)) => self.session.refuse_binary(),
             Step::Received(_) | Step::Tick => {}
@@ -155,8 +205,9 @@ impl Connection {
             }
         });
         self.sends_first = !self.sends_first;
-        let Connection { socket, session, changes, line, sends_first, .. } = self;
+        let Connection { socket, session, changes, endings, line, sends_first, .. } = self;
         let mut changed = pin!(changes.changed());
+        let mut ended = pin!(endings.changed());
         poll_fn(|cx| {
             for sends in [*sends_first, !*sends_first] {
                 let step = match sends {
@@ -168,7 +219,10 @@ impl Connection {
                     return step;
                 }
             }
-            if sleep.as_mut().poll(cx).is_ready() || changed.as_mut().poll(cx).is_ready() {
+            let ticks = sleep.as_mut().poll(cx).is_ready()
+                || changed.as_mut().poll(cx).is_ready()
+                || ended.as_mut().poll(cx).is_ready();
+            if ticks {
                 return Poll::Ready(Step::Tick);
             }
             Poll::Pending
@@ -213,7 +267,7 @@ impl Connection {
     async fn cut(&mut self, cut: Cut) -> Fate {
         let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_flush(cx)).await;
         if cut == Cut::Rst {
-            let _ = self.socket.get_ref().set_zero_linger();
+            self.socket.get_ref().reset_on_close();
         }
         Fate::End
     }
@@ -241,8 +295,8 @@ impl Connection {
     }
 
     async fn expire(&mut self) -> Fate {
-        self.session.expire(&ErrorBody::invalid("session_expired", EXPIRED));
-        while let Some(event) = self.session.poll_transmit() {
+        self.session.refuse(&ErrorBody::invalid("session_expired", EXPIRED), None);
+        while let Some(event) = self.poll_event() {
             self.line.push(event, Instant::now());
         }
         while let Some(event) = self.line.take() {
@@ -267,6 +321,11 @@ fn fault_response(status: u16) -> Response {
     Response::json(status, error.http_body())
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
+/// Seconds of Unix time.
+pub(crate) fn unix_seconds() -> u64 {
+    unix_time().as_secs()
+}
+
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -10,6 +10,8 @@ const AUDIO_BUDGET: usize = 64 << 20;
 const TEXT_BUDGET: usize = 128 << 20;
 /// Entries that are kept; older ones are forgotten, `received_total` still counts them.
 const ENTRY_LIMIT: usize = 1 << 18;
+/// Requests that are kept; older ones are forgotten.
+const REQUEST_LIMIT: usize = 1 << 12;
 /// Connections that are kept, oldest first; later ones are served but not recorded.
 const CONNECTION_LIMIT: usize = 1 << 16;
 /// Stands for an append whose audio was over the budget.
@@ -27,7 +29,21 @@ pub struct ConnectionRecord {
     pub received: Vec<String>,
 }
 
-/// The record of all connections.
+/// One request of the REST interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestRecord {
+    /// Method, as `POST`.
+    pub method: String,
+    /// Path and query, keys masked.
+    pub path: String,
+    /// Body as JSON text; of a form, an object of its parts; `null` if there was none.
+    pub body: String,
+    /// Status of the answer.
+    pub status: u16,
+}
+
+/// The record of all connections and requests.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     // A std mutex: never held across an await.
@@ -37,6 +53,7 @@ pub(crate) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Book {
+    requests: VecDeque<RequestRecord>,
     connections: Vec<(String, Vec<(String, String)>)>,
     connection_count: usize,
     entries: VecDeque<Entry>,
@@ -83,6 +100,19 @@ impl Ledger {
             }
         }
         records
+    }
+
+    /// Record a request of the REST interface.
+    pub(crate) fn push_request(&self, record: RequestRecord) {
+        let mut book = self.lock();
+        book.requests.push_back(record);
+        if book.requests.len() > REQUEST_LIMIT {
+            book.requests.pop_front();
+        }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<RequestRecord> {
+        self.lock().requests.iter().cloned().collect()
     }
 
     pub(crate) fn wait(&self, known: usize, timeout: Duration) -> usize {

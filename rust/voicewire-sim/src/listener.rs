@@ -5,22 +5,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::connection;
 use crate::fault::{FaultKind, Trigger};
 use crate::ledger::Ledger;
+use crate::registry::Registry;
 use crate::stage::Stage;
 use crate::voice::Studio;
 use crate::{Fault, SimulatorConfig};
 
 /// What all connections share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: SimulatorConfig,
     pub(crate) ledger: Ledger,
     pub(crate) stage: Arc<Stage>,
     pub(crate) studio: Arc<Studio>,
     pub(crate) faults: FaultBoard,
+    pub(crate) registry: Registry,
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
 /// Faults that have not struck yet.
@@ -33,6 +36,12 @@ pub(crate) struct FaultBoard {
     any: AtomicBool,
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     pub(crate) fn new(mut config: SimulatorConfig) -> Self {
         let stage = Stage::default();
@@ -40,7 +49,20 @@ impl Shared {
         let faults =
             FaultBoard { armed: Mutex::default(), changed: watch::Sender::new(()), any: AtomicBool::new(false) };
         faults.set(std::mem::take(&mut config.faults));
-        Shared { config, ledger: Ledger::default(), stage: Arc::new(stage), studio: Arc::default(), faults }
+        Shared {
+            registry: Registry::new(config.seed),
+            config,
+            ledger: Ledger::default(),
+            stage: Arc::new(stage),
+            studio: Arc::default(),
+            faults,
+            tls: None,
+        }
+    }
+
+    /// The same over TLS, if there is an acceptor.
+    pub(crate) fn over(self, tls: Option<TlsAcceptor>) -> Self {
+        Shared { tls, ..self }
     }
 }
 

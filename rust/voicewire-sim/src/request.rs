@@ -3,11 +3,14 @@
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::stream::Stream;
 
 /// Larger heads are refused with 431.
 const HEAD_LIMIT: usize = 32 << 10;
+/// Larger bodies are refused with 413.
+const BODY_LIMIT: usize = 1 << 20;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -22,13 +25,14 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
     pub(crate) body: String,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Request {
     /// Read a head; bytes behind it belong to the WebSocket. None if it is no HTTP or too large.
-    pub(crate) async fn read(stream: &mut TcpStream) -> io::Result<Option<(Request, Vec<u8>)>> {
+    pub(crate) async fn read(stream: &mut Stream) -> io::Result<Option<(Request, Vec<u8>)>> {
         let mut bytes = Vec::with_capacity(1024);
         loop {
             if let Some(end) = find_end(&bytes) {
@@ -42,6 +46,31 @@ impl Request {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+
+    /// Read the body, which begins with what came behind the head; the status of the refusal if it cannot be had.
+    pub(crate) async fn read_body(&self, stream: &mut Stream, mut body: Vec<u8>) -> io::Result<Result<Vec<u8>, u16>> {
+        if self.header("transfer-encoding").is_some() {
+            return Ok(Err(411));
+        }
+        let length = match self.header("content-length").map(str::parse::<usize>) {
+            None => 0,
+            Some(Ok(length)) if length <= BODY_LIMIT => length,
+            Some(Ok(_)) => return Ok(Err(413)),
+            Some(Err(_)) => return Ok(Err(400)),
+        };
+        while body.len() < length {
+            if stream.read_buf(&mut body).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        body.truncate(length);
+        Ok(Ok(body))
+    }
+
+    /// It asks for a WebSocket, rightly or not.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
     }
 
     fn parse(bytes: &[u8]) -> Option<Request> {
@@ -81,7 +110,7 @@ impl Request {
 
     /// The key of the WebSocket handshake, if this asks for an upgrade that RFC 6455 section 4.2.1 allows.
     pub(crate) fn upgrade_key(&self) -> Option<&str> {
-        let asks = self.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+        let asks = self.is_upgrade();
         let connection = self.header("connection").unwrap_or_default();
         let connected = connection.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
         let version = self.header("sec-websocket-version") == Some("13");
@@ -92,23 +121,24 @@ impl Request {
 
 impl Response {
     pub(crate) fn json(status: u16, body: String) -> Self {
-        Response { status, body, headers: Vec::new() }
+        Response { status, content_type: "application/json", body, headers: Vec::new() }
     }
 
-    pub(crate) async fn write(self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(crate) async fn write(self, stream: &mut Stream) -> io::Result<()> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        head += "Content-Type: application/json\r\nConnection: close\r\n";
+        head += &format!("Content-Type: {}\r\nConnection: close\r\n", self.content_type);
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
         head += &format!("Content-Length: {}\r\n\r\n{}", self.body.len(), self.body);
         stream.write_all(head.as_bytes()).await?;
+        stream.flush().await?;
         stream.shutdown().await
     }
 }
 
 /// Write the 101; `realtime` is the only subprotocol ever selected.
-pub(crate) async fn write_upgrade(stream: &mut TcpStream, key: &str, realtime: bool) -> io::Result<()> {
+pub(crate) async fn write_upgrade(stream: &mut Stream, key: &str, realtime: bool) -> io::Result<()> {
     let accept = derive_accept_key(key.as_bytes());
     let mut head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_owned();
     head += &format!("Sec-WebSocket-Accept: {accept}\r\n");
@@ -116,7 +146,8 @@ pub(crate) async fn write_upgrade(stream: &mut TcpStream, key: &str, realtime: b
         head += "Sec-WebSocket-Protocol: realtime\r\n";
     }
     head += "\r\n";
-    stream.write_all(head.as_bytes()).await
+    stream.write_all(head.as_bytes()).await?;
+    stream.flush().await
 }
 
 fn find_end(bytes: &[u8]) -> Option<usize> {
@@ -145,10 +176,15 @@ fn percent_decode(text: &str) -> String {
 
 fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
+        201 => "Created",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
+        411 => "Length Required",
+        413 => "Content Too Large",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",

@@ -114,6 +114,17 @@ impl Shape {
     }
 }
 
+/// The type of a client event whose shape is right.
+pub(crate) fn check_event<'a>(event: &'a Value, events: &[(&'static str, &[Field])]) -> Result<&'a str, ErrorBody> {
+    let Value::String(kind) = &event["type"] else {
+        return Err(missing("type"));
+    };
+    match events.iter().find(|(name, _)| name == kind) {
+        Some((_, fields)) => check_fields("", event, fields).map(|()| kind.as_str()),
+        None => Err(unknown_word("type", kind, events.iter().map(|(name, _)| *name))),
+    }
+}
+
 /// Check an object's keys. The first problem found is told: unknown keys in their order, then missing ones.
 pub(crate) fn check_fields(path: &str, value: &Value, fields: &[Field]) -> Result<(), ErrorBody> {
     let Value::Object(entries) = value else {

@@ -25,7 +25,7 @@ use crate::input::InputBuffer;
 use crate::listener::Shared;
 use crate::outbox::Outbox;
 use crate::reply::Part;
-use crate::schema::{self, check_fields};
+use crate::schema;
 use crate::schema_items::EVENTS;
 use crate::script_mcp::{Listing, McpCall};
 use crate::settings::Settings;
@@ -105,7 +105,8 @@ impl Session {
         outbox.obfuscates = shared.config.obfuscation;
         let session_id = outbox.ids.make("sess");
         let conversation_id = outbox.ids.make("conv");
-        let settings = Settings::new(&origin.admission, &session_id, origin.unix_seconds + SESSION_SECONDS);
+        let mut settings = Settings::new(&origin.admission, &session_id, origin.unix_seconds + SESSION_SECONDS);
+        let instructed = settings.begin_with(&origin.admission.settings);
         outbox.push("session.created", json!({ "session": settings.json() }));
         let mut session = Session {
             input: InputBuffer::new(settings.input_format().sample_rate()),
@@ -120,7 +121,7 @@ impl Session {
             response_count: 0,
             heard_count: 0,
             has_spoken: false,
-            instructed: false,
+            instructed,
             rate_limited: false,
             prompted: Tokens::default(),
             servers: Vec::new(),
@@ -149,14 +150,30 @@ impl Session {
                 return self.outbox.push_error(&ErrorBody::invalid("invalid_json", &message), None);
             }
         };
-        if let Err(error) = self.dispatch(&event, now) {
-            self.outbox.push_error(&error, event["event_id"].as_str());
+        let done = schema::check_event(&event, EVENTS).and_then(|kind| self.dispatch(kind, &event, now));
+        if let Err(error) = done {
+            self.refuse(&error, event["event_id"].as_str());
         }
+    }
+
+    /// Act on a client event whose shape was checked elsewhere; the caller tells the client of an error.
+    pub(crate) fn receive_checked(&mut self, event: &Value, now: Instant) -> Result<(), ErrorBody> {
+        self.dispatch(event["type"].as_str().unwrap_or_default(), event, now)
+    }
+
+    /// Answer a client event with an error.
+    pub(crate) fn refuse(&mut self, error: &ErrorBody, event_id: Option<&str>) {
+        self.outbox.push_error(error, event_id);
+    }
+
+    /// The id of its conversation, which GA tells with the first response.
+    pub(crate) fn conversation_id(&self) -> &str {
+        &self.conversation_id
     }
 
     pub(crate) fn refuse_binary(&mut self) {
         let error = ErrorBody::invalid("invalid_json", "Binary messages are not supported; send JSON as text.");
-        self.outbox.push_error(&error, None);
+        self.refuse(&error, None);
     }
 
     /// Play one cue that is due.
@@ -202,21 +219,7 @@ impl Session {
         self.outbox.push_text(event.to_string());
     }
 
-    /// Say that the session is over; the connection closes.
-    pub(crate) fn expire(&mut self, error: &ErrorBody) {
-        self.outbox.push_error(error, None);
-    }
-
-    fn dispatch(&mut self, event: &Value, now: Instant) -> Result<(), ErrorBody> {
-        let kind = match &event["type"] {
-            Value::String(kind) => kind.as_str(),
-            _ => return Err(schema::missing("type")),
-        };
-        let known = EVENTS.iter().find(|(name, _)| *name == kind);
-        let Some((_, fields)) = known else {
-            return Err(schema::unknown_word("type", kind, EVENTS.iter().map(|(name, _)| *name)));
-        };
-        check_fields("", event, fields)?;
+    fn dispatch(&mut self, kind: &str, event: &Value, now: Instant) -> Result<(), ErrorBody> {
         match kind {
             "session.update" => self.update_session(&event["session"], now),
             "input_audio_buffer.append" => self.append(&event["audio"], now),
@@ -261,7 +264,8 @@ impl Session {
     }
 }
 
-fn rate_limits() -> Value {
+/// What `rate_limits.updated` tells.
+pub(crate) fn rate_limits() -> Value {
     json!({"rate_limits": [
         {"name": "requests", "limit": 10_000, "remaining": 9_999, "reset_seconds": 0.006},
         {"name": "tokens", "limit": 2_000_000, "remaining": 1_999_000, "reset_seconds": 0.03},

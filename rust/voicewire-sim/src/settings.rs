@@ -24,6 +24,13 @@ impl Settings {
         Settings { session }
     }
 
+    /// Apply what a session was made with, shape checked already; true if that told instructions.
+    pub(crate) fn begin_with(&mut self, update: &Value) -> bool {
+        // A refusal is impossible for what the REST interface let pass; the defaults stay if it happens.
+        let _ = self.update(update, false);
+        update["instructions"].is_string()
+    }
+
     /// Apply an update whose shape is checked already; on an error nothing is changed.
     pub(crate) fn update(&mut self, update: &Value, has_spoken: bool) -> Result<(), ErrorBody> {
         self.check(update, has_spoken)?;
@@ -148,26 +155,29 @@ fn realtime_session(model: &str, id: &str, expires_at: u64) -> Value {
         "expires_at": expires_at,
         "audio": {
             "input": input_defaults(),
-            "output": {"format": Format::Pcm.to_json(), "voice": "alloy", "speed": 1.0},
+            "output": {"format": Format::default().to_json(), "voice": "alloy", "speed": 1.0},
         },
         "include": null,
     })
 }
 
+/// It transcribes from the start: that is all it is for.
 fn transcription_session(id: &str, expires_at: u64) -> Value {
+    let mut input = input_defaults();
+    input["transcription"] = merge_transcription(&json!({}));
     json!({
         "type": "transcription",
         "object": "realtime.transcription_session",
         "id": id,
         "expires_at": expires_at,
-        "audio": {"input": input_defaults()},
+        "audio": {"input": input},
         "include": null,
     })
 }
 
 fn input_defaults() -> Value {
     json!({
-        "format": Format::Pcm.to_json(),
+        "format": Format::default().to_json(),
         "transcription": null,
         "noise_reduction": null,
         "turn_detection": detection_defaults("server_vad"),

@@ -1,6 +1,7 @@
 //! The handle of a running simulator: its own thread with one runtime, from the first byte of the path to the last.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{mpsc, Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,7 +11,8 @@ use tokio::sync::mpsc as async_mpsc;
 
 use crate::ledger::Ledger;
 use crate::listener::{self, Shared};
-use crate::{ConnectionRecord, Fault, Script, SimulatorConfig};
+use crate::tls::{CaFile, Identity};
+use crate::{ConnectionRecord, Fault, RequestRecord, Script, SimulatorConfig};
 
 /// A simulator that could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum SimulatorError {
     /// The thread or its runtime could not be made.
     #[error("cannot start the simulator's thread: {0}")]
     Thread(std::io::Error),
+    /// The certificate could not be made or its file not be written.
+    #[error("cannot prepare TLS: {0}")]
+    Tls(Box<dyn std::error::Error + Send + Sync>),
     /// An option has a value that it cannot have.
     #[error("{field}: out of range: {value}")]
     Option {
@@ -45,6 +50,8 @@ pub struct Simulator {
     commands: async_mpsc::UnboundedSender<Command>,
     thread: Mutex<Option<JoinHandle<()>>>,
     cpu_nanos: Arc<AtomicU64>,
+    ca_path: Option<PathBuf>,
+    ca_file: Mutex<Option<CaFile>>,
 }
 
 enum Command {
@@ -63,7 +70,9 @@ impl Simulator {
         let address = listener.local_addr().map_err(SimulatorError::Thread)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulatorError::Thread)?;
-        let shared = Arc::new(Shared::new(config));
+        let identity = config.tls.then(|| Identity::make(&config.host)).transpose().map_err(SimulatorError::Tls)?;
+        let (acceptor, ca_file) = identity.map(|identity| (identity.acceptor, identity.ca_file)).unzip();
+        let shared = Arc::new(Shared::new(config).over(acceptor));
         let (commands, inbox) = async_mpsc::unbounded_channel();
         let cpu_nanos = Arc::new(AtomicU64::new(0));
         let (serving, cpu) = (Arc::clone(&shared), Arc::clone(&cpu_nanos));
@@ -75,17 +84,24 @@ impl Simulator {
                 sample_cpu(&cpu);
             })
             .map_err(SimulatorError::Thread)?;
-        Ok(Simulator { address, shared, commands, thread: Mutex::new(Some(thread)), cpu_nanos })
+        let ca_path = ca_file.as_ref().map(|file| file.path().to_owned());
+        let (thread, ca_file) = (Mutex::new(Some(thread)), Mutex::new(ca_file));
+        Ok(Simulator { address, shared, commands, thread, cpu_nanos, ca_path, ca_file })
     }
 
-    /// Base URL for a WebSocket client, as `ws://127.0.0.1:PORT/v1`.
+    /// Base URL for a WebSocket client, as `ws://127.0.0.1:PORT/v1`, with TLS `wss://…`.
     pub fn url(&self) -> String {
-        format!("ws://{}/v1", self.address)
+        format!("ws{}://{}/v1", self.secure(), self.address)
     }
 
-    /// Base URL for an HTTP client, as `http://127.0.0.1:PORT/v1`.
+    /// Base URL for an HTTP client, as `http://127.0.0.1:PORT/v1`, with TLS `https://…`.
     pub fn http_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http{}://{}/v1", self.secure(), self.address)
+    }
+
+    /// PEM file of the authority that a client of TLS must trust; it is removed when the simulator stops.
+    pub fn ca_file(&self) -> Option<&std::path::Path> {
+        self.ca_path.as_deref()
     }
 
     /// Client events as JSON text, in order over all connections.
@@ -99,6 +115,11 @@ impl Simulator {
     /// Connections in order, with what they sent; the first 65,536 are kept.
     pub fn connections(&self) -> Vec<ConnectionRecord> {
         self.ledger().connections()
+    }
+
+    /// Requests of the REST interface in order; the newest 4,096 are kept.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.ledger().requests()
     }
 
     /// Block until more than `known` events were received or `timeout` has passed; the count of events received so far.
@@ -132,6 +153,15 @@ impl Simulator {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
+        }
+        drop(self.ca_file.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn secure(&self) -> &'static str {
+        if self.ca_path.is_some() {
+            "s"
+        } else {
+            ""
         }
     }
 

@@ -28,7 +28,8 @@ pub(crate) enum Sound {
 /// An audio format of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    Pcm,
+    /// PCM16 of so many samples a second: 24,000 at OpenAI, other rates in other dialects.
+    Pcm(u32),
     G711(Law),
 }
 
@@ -55,19 +56,25 @@ impl Sound {
     }
 }
 
+impl Default for Format {
+    fn default() -> Self {
+        Format::Pcm(VOICE_RATE)
+    }
+}
+
 impl Format {
     /// Of a session's `format` object; its shape is checked already.
     pub(crate) fn from_json(format: &Value) -> Self {
         match format["type"].as_str() {
             Some("audio/pcmu") => Format::G711(Law::Mu),
             Some("audio/pcma") => Format::G711(Law::A),
-            _ => Format::Pcm,
+            _ => Format::Pcm(format["rate"].as_u64().map_or(VOICE_RATE, |rate| rate as u32)),
         }
     }
 
     pub(crate) fn to_json(self) -> Value {
         match self {
-            Format::Pcm => json!({"type": "audio/pcm", "rate": VOICE_RATE}),
+            Format::Pcm(rate) => json!({"type": "audio/pcm", "rate": rate}),
             Format::G711(Law::Mu) => json!({"type": "audio/pcmu"}),
             Format::G711(Law::A) => json!({"type": "audio/pcma"}),
         }
@@ -75,7 +82,7 @@ impl Format {
 
     pub(crate) fn sample_rate(self) -> u32 {
         match self {
-            Format::Pcm => VOICE_RATE,
+            Format::Pcm(rate) => rate,
             Format::G711(_) => 8_000,
         }
     }
@@ -84,7 +91,7 @@ impl Format {
     pub(crate) fn encode(self, samples: &[i16]) -> String {
         let mut bytes = Vec::with_capacity(samples.len() * 2);
         match self {
-            Format::Pcm => samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes())),
+            Format::Pcm(_) => samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes())),
             Format::G711(law) => {
                 bytes.extend(samples.iter().map(|sample| g711::encode(law, *sample)));
             }
@@ -96,8 +103,8 @@ impl Format {
     pub(crate) fn decode(self, text: &str) -> Option<Vec<i16>> {
         let bytes = BASE64_STANDARD.decode(text).ok()?;
         match self {
-            Format::Pcm if bytes.len() % 2 == 1 => None,
-            Format::Pcm => Some(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()),
+            Format::Pcm(_) if bytes.len() % 2 == 1 => None,
+            Format::Pcm(_) => Some(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()),
             Format::G711(law) => Some(bytes.iter().map(|byte| g711::decode(law, *byte)).collect()),
         }
     }

@@ -3,12 +3,14 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{json, Value};
 use support::*;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use voicewire_sim::{Fault, Script, Simulator};
+use voicewire_sim::{Dialect, Fault, Script, Simulator};
+
+const EXPIRED: &str = "Your session hit the maximum duration of 60 minutes.";
 
 fn faulty(list: Value) -> Simulator {
     start_with(|config| config.faults = faults(list))
@@ -95,6 +97,34 @@ async fn session_expired_is_told_then_closed_1001() {
     let (code, reason) = client.closed().await.unwrap();
     assert_eq!(code, 1001);
     assert!(reason.contains("60 minutes"));
+}
+
+#[tokio::test]
+async fn session_expired_comes_in_every_dialect() {
+    let after = json!([{"kind": "session_expired", "after_ms": 20}]);
+    for dialect in Dialect::ALL {
+        let simulator = start_with(|config| {
+            config.dialect = Some(dialect);
+            config.faults = faults(after.clone());
+        });
+        let mut client = Client::open(&simulator).await;
+
+        let error = client.until("error").await.pop().unwrap()["error"].take();
+
+        assert_eq!((&error["code"], &error["type"]), (&json!("session_expired"), &json!("invalid_request_error")));
+        assert_eq!(error["message"], EXPIRED);
+        assert_eq!(client.closed().await, Some((1001, EXPIRED.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_session_tells_that_it_lasts_an_hour() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut client = Client::open(&start()).await;
+
+    let left = client.next().await["session"]["expires_at"].as_u64().unwrap() - now;
+
+    assert!((3600..=3605).contains(&left), "{left}");
 }
 
 #[tokio::test]

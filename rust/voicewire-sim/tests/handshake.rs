@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Error;
 use voicewire_sim::{Beta, Refusal, Simulator};
 
 const PATH: &str = "/realtime?model=gpt-realtime";
+const BETA_PROTOCOLS: (&str, &str) = ("sec-websocket-protocol", "realtime, openai-beta.realtime-v1");
 
 fn locked(refusal: Refusal) -> Simulator {
     start_with(|config| {
@@ -87,9 +88,19 @@ async fn beta_clients_are_closed_with_4000() {
     let (code, reason) = client.closed().await.unwrap();
     assert_eq!((code, reason.as_str()), (4000, "invalid_request_error.beta_api_shape_disabled"));
 
+    let mut client = Client::with(&simulator, PATH, &[BETA_PROTOCOLS]).await.unwrap();
+    assert_eq!(client.next().await["error"]["code"], "beta_api_shape_disabled");
+}
+
+#[tokio::test]
+async fn beta_clients_are_served_in_their_shape_if_allowed() {
     let lenient = start_with(|config| config.beta = Beta::Allow);
-    let mut client = Client::with(&lenient, PATH, &[("openai-beta", "realtime=v1")]).await.unwrap();
-    assert_eq!(client.next().await["type"], "session.created");
+    for header in [("openai-beta", "realtime=v1"), BETA_PROTOCOLS] {
+        let mut client = Client::with(&lenient, PATH, &[header]).await.unwrap();
+        assert_eq!(client.next().await["session"]["modalities"], json!(["text", "audio"]));
+    }
+    let mut client = Client::with(&lenient, PATH, &[]).await.unwrap();
+    assert_eq!(client.next().await["session"]["output_modalities"], json!(["audio"]));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ fn run(session: &mut Session, now: Instant) -> Vec<Value> {
 #[test]
 fn silence_after_the_playback_makes_a_turn() {
     let shared = Shared::new(SimulatorConfig { pace: 0.0, ..SimulatorConfig::default() });
-    let admission = Admission { model: "m".to_owned(), transcription: false };
+    let admission = Admission::new("m", false);
     let outbox = Outbox::new(Ids::new(0, 0));
     let mut session = Session::open(Origin { admission, unix_seconds: 0 }, outbox, &shared);
     let start = Instant::now();

@@ -1,6 +1,8 @@
 //! A plain WebSocket client for tests: knows JSON and nothing of the protocol.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod http;
+
 use std::time::Duration;
 
 use base64::prelude::{Engine, BASE64_STANDARD};
@@ -45,7 +47,12 @@ impl Client {
     }
 
     pub async fn with(simulator: &Simulator, path: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
-        let url = format!("{}{path}", simulator.url());
+        Client::at(simulator, &format!("/v1{path}"), headers).await
+    }
+
+    /// A connection to a path of its own.
+    pub async fn at(simulator: &Simulator, path: &str, headers: &[(&str, &str)]) -> Result<Client, Error> {
+        let url = format!("{}{path}", simulator.url().trim_end_matches("/v1"));
         let mut request = url.as_str().into_client_request().unwrap();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -56,6 +63,26 @@ impl Client {
         let (socket, response) = client_async(request, stream).await?;
         let subprotocol = response.headers().get("sec-websocket-protocol");
         Ok(Client { socket, subprotocol: subprotocol.map(|value| value.to_str().unwrap().to_owned()) })
+    }
+
+    /// A session of the beta shape, past its greeting.
+    pub async fn open_beta(simulator: &Simulator) -> Client {
+        let header = [("openai-beta", "realtime=v1")];
+        let mut client = Client::with(simulator, "/realtime?model=gpt-realtime", &header).await.unwrap();
+        client.until("conversation.created").await;
+        client
+    }
+
+    /// Send a session update as it is; the session that answers.
+    pub async fn update_as_is(&mut self, session: Value) -> Value {
+        self.send(json!({"type": "session.update", "session": session})).await;
+        self.until("session.updated").await.pop().unwrap()["session"].take()
+    }
+
+    /// Send an event that is refused; the error.
+    pub async fn refused(&mut self, event: Value) -> Value {
+        self.send(event).await;
+        self.until("error").await.pop().unwrap()["error"].take()
     }
 
     /// A session of text, past `session.updated`.
