@@ -159,3 +159,18 @@ async def test_a_cancelled_wait_ends_at_once() -> None:
 
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_padding_and_rate_limits_can_be_left_out() -> None:
+    async with (
+        vw.Simulator(obfuscation=False, rate_limits=False, pace=0) as simulator,
+        vw.RealtimeClient("openai/any", url=simulator.url, modalities="text") as client,
+    ):
+        seen: list[dict[str, Any]] = []
+        client.on("server.*", lambda event: seen.append(event.raw))
+        for words in ("one", "two"):
+            client.send_text(words)
+            await client.wait_for(vw.TurnComplete, timeout=5)
+
+    assert any(event["type"] == "response.output_text.delta" for event in seen)
+    assert not any("obfuscation" in event or event["type"] == "rate_limits.updated" for event in seen)

@@ -189,3 +189,43 @@ async fn tool_choice_forces_a_call_of_a_server() {
     assert_eq!(one(&called, "response.mcp_call_arguments.done")["arguments"], r#"{"query":"cats"}"#);
     assert_eq!(text(&answered, "response.output_text.delta"), "lookup answered: found cats.");
 }
+
+#[tokio::test]
+async fn approvals_that_come_together_are_taken_one_by_one() {
+    let calls = json!([{"server_label": "docs", "name": "a"}, {"server_label": "docs", "name": "b"}]);
+    let simulator = calling(calls);
+    let mut client = open(&simulator, json!([server("docs", "always")])).await;
+    let asked = client.ask("go").await;
+
+    for request in of_type(&asked, "response.output_item.done") {
+        approve(&mut client, &request["item"], true, "").await;
+    }
+
+    let mut outputs = Vec::new();
+    for _ in 0..4 {
+        let events = client.until("response.done").await;
+        assert!(of_type(&events, "error").is_empty());
+        let item = &one(&events, "response.output_item.done")["item"];
+        outputs.push((item["type"].clone(), item["name"].clone()));
+    }
+    let call = |name: &str| (json!("mcp_call"), json!(name));
+    let answer = (json!("message"), json!(null));
+    assert_eq!(outputs, [call("a"), answer.clone(), call("b"), answer]);
+}
+
+#[tokio::test]
+async fn a_function_and_a_server_in_one_response_wait_for_the_client() {
+    let call = json!({"server_label": "docs", "name": "lookup", "output": "cats"});
+    let rules = json!([{"when": {"text": "go"}, "tools": [{"name": "f"}], "mcp_call": call}]);
+    let simulator = start_with(|config| config.script = script(rules));
+    let mut client = open(&simulator, json!([])).await;
+    let called = client.ask("go").await;
+
+    let call_id = &one(&called, "response.function_call_arguments.done")["call_id"];
+    let item = json!({"type": "function_call_output", "call_id": call_id, "output": "one"});
+    client.send(json!({"type": "conversation.item.create", "item": item})).await;
+    let answered = client.ask_nothing().await;
+
+    assert_eq!(of_type(&answered, "response.created").len(), 1);
+    assert_eq!(text(&answered, "response.output_text.delta"), "lookup answered: cats. f answered: one.");
+}
