@@ -146,7 +146,11 @@ fn client_secret(body: &Value, shared: &Shared) -> Result<Response, ErrorBody> {
     let body = if body.is_null() { json!({}) } else { body.clone() };
     check_fields("", &body, SECRET)?;
     let wanted = if body["session"].is_null() { json!({"type": "realtime"}) } else { body["session"].clone() };
-    let (grant, session) = read_session("session", &wanted, shared)?;
+    let (mut grant, session) = read_session("session", &wanted, shared)?;
+    if body["session"].is_null() {
+        // Each dialect has defaults of its own, which an update would hide.
+        grant.settings = Value::Null;
+    }
     let expires_at = unix_seconds() + body["expires_after"]["seconds"].as_u64().unwrap_or(SECRET_SECONDS);
     let value = shared.registry.mint(grant, expires_at);
     let secret = json!({"value": value, "expires_at": expires_at, "session": session});

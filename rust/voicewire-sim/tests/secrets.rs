@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use support::http::*;
 use support::*;
 use tokio_tungstenite::tungstenite::Error;
-use voicewire_sim::{Beta, Simulator};
+use voicewire_sim::{Beta, Dialect, Simulator};
 
 const SECRETS: &str = "/v1/realtime/client_secrets";
 
@@ -104,6 +104,21 @@ async fn a_secret_opens_a_transcription_session() {
     client.send(json!({"type": "input_audio_buffer.commit"})).await;
     let events = client.until("conversation.item.input_audio_transcription.completed").await;
     assert_eq!(events.last().unwrap()["transcript"], "(speech, 0.3 s)");
+}
+
+#[tokio::test]
+async fn a_secret_without_a_session_leaves_a_dialect_its_defaults() {
+    let simulator = start_with(|config| {
+        config.api_key = Some("sk-right".to_owned());
+        config.dialect = Some(Dialect::Xai);
+    });
+    let value = mint(&simulator, &json!({"expires_after": {"seconds": 300}})).await;
+    let protocols = format!("xai-client-secret.{value}, realtime");
+
+    let header = [("sec-websocket-protocol", protocols.as_str())];
+    let mut client = Client::with(&simulator, "/realtime?model=grok", &header).await.unwrap();
+
+    assert_eq!(client.next().await["session"]["voice"], "ara");
 }
 
 #[tokio::test]
