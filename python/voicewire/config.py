@@ -57,7 +57,7 @@ class SessionConfig:
         turn_detection: ``ServerVAD``, ``SemanticVAD``, a dict in OpenAI's words, or None for manual turns.
         input_format: Format sent: "pcm16", "g711_ulaw", "g711_alaw" or an ``AudioFormat``.
         output_format: Format received, likewise.
-        input_transcription: Transcribe the user: a model name, a dict, True (a sensible model) or None.
+        input_transcription: Transcribe the user: a model name, a dict, True (the dialect's usual model) or None.
         noise_reduction: "near_field", "far_field", a dict, or None.
         tools: Definitions: dicts with name, description, parameters.
         tool_choice: "auto", "none", "required", or a dict that names one tool.
@@ -255,7 +255,8 @@ def _format(field: str, value: object) -> str | AudioFormat:
 
 def _transcription(field: str, value: object) -> dict[str, Any] | None:
     if isinstance(value, bool):
-        return {"model": _TRANSCRIPTION_MODEL} if value else None
+        # Without a model the core takes the dialect's.
+        return {} if value else None
     if isinstance(value, str):
         return {"model": parse.text(field, value)}
     return parse.json_object(field, value)
@@ -304,8 +305,6 @@ def _number(low: float, high: float) -> Callable[[str, object], float]:
 
 
 _FORMATS = ("pcm16", "g711_ulaw", "g711_alaw")
-# Streams deltas, is the cheapest of the current ones, and every dialect with transcription knows it.
-_TRANSCRIPTION_MODEL = "gpt-4o-mini-transcribe"
 _OPTIONS = tuple(field.name for field in fields(SessionConfig))
 _VAD_READERS: dict[str, Callable[[str, object], object]] = {
     "threshold": _number(0, 1),

@@ -91,7 +91,7 @@ class Destination:
             "session_type": parse.choice("session_type", session_type, ("realtime", "transcription")),
             "call_id": call_id,
         }
-        names_model = bool(given and given.strip("/"))
+        names_model = bool(given and given.rpartition("/")[2])
         made = cls(provider, model, url, dialect, api_key, token_provider, options, names_model)
         # Where a customer has an address of his own, the environment may tell it until `connect`.
         if made.address is not None or provider == "sim" or has_own_address(dialect) or dialect == "beta":

@@ -77,7 +77,7 @@ def test_a_dict_is_a_config_in_the_same_words() -> None:
 
     assert SessionConfig.from_options(config).to_dict() == {
         "voice": "marin",
-        "input_transcription": {"model": "gpt-4o-mini-transcribe"},
+        "input_transcription": {},
     }
 
 
@@ -181,7 +181,7 @@ def test_a_wrong_modality_in_a_list_is_named() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("input_transcription", True, {"model": "gpt-4o-mini-transcribe"}),
+        ("input_transcription", True, {}),
         ("input_transcription", "whisper-1", {"model": "whisper-1"}),
         ("input_transcription", {"language": "en"}, {"language": "en"}),
         ("input_transcription", False, None),

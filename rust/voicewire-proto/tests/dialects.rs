@@ -144,6 +144,27 @@ fn a_transcription_session_has_the_options_of_listening_only() {
 }
 
 #[test]
+fn transcription_without_a_model_gets_the_dialect_s() {
+    let model = |dialect: &Dialect, path: &str| {
+        let (session, _) = encoded(dialect, json!({"input_transcription": {"language": "de"}}));
+        session.pointer(path).cloned().unwrap()
+    };
+    assert_eq!(model(&GA, "/audio/input/transcription"), json!({"model": "gpt-4o-mini-transcribe", "language": "de"}));
+    assert_eq!(model(&XAI, "/audio/input/transcription/model"), "grok-transcribe");
+    assert_eq!(model(&VOICE_LIVE, "/input_audio_transcription/model"), "whisper-1");
+}
+
+#[test]
+fn a_voice_told_as_an_object_is_the_voice() {
+    let mut session = Session::of(&VOICE_LIVE, json!({"voice": "alloy"}));
+    session.receive(0, json!({"type": "session.created", "session": {"id": "s"}}));
+    session.written(0);
+
+    let told = json!({"voice": {"type": "openai", "name": "alloy"}});
+    assert_eq!(kinds(&session.receive(1, json!({"type": "session.updated", "session": told}))), ["server"]);
+}
+
+#[test]
 fn extras_pass_as_they_are() {
     let given = json!({"extra": {"tracing": "auto", "audio": {"output": {"x": 1}}}, "voice": "marin"});
 

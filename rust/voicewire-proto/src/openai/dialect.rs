@@ -26,6 +26,8 @@ pub struct Dialect {
     pub typed_sessions: bool,
     /// Wire type that configures a transcription session.
     pub transcription_update: &'static str,
+    /// What transcribes the user where nobody says which model: it streams, and is the cheapest.
+    pub transcription_model: &'static str,
     /// Whether audio is asked for together with text; else it implies its transcript.
     pub both_modalities: bool,
     /// Whether a tool's definition stands under `function`.

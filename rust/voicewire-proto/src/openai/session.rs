@@ -97,6 +97,11 @@ fn wire_value(dialect: &Dialect, name: &str, path: &[&str], value: &Value) -> Op
                 json!(["audio"])
             }
         }
+        ("input_transcription", Value::Object(words)) if !words.contains_key("model") => {
+            let mut words = words.clone();
+            words.insert("model".into(), dialect.transcription_model.into());
+            words.into()
+        }
         ("tools", Value::Array(tools)) if dialect.nested_tools => tools.iter().map(nested).collect(),
         _ => value.clone(),
     })
@@ -155,6 +160,10 @@ fn is_told(sent: &Value, told: &Value) -> bool {
             let inner = told.get("function").and_then(Value::as_object);
             let shown = |key: &str| told.get(key).or_else(|| inner?.get(key)).unwrap_or(&Value::Null);
             sent.iter().all(|(key, value)| NEVER_TOLD.contains(&key.as_str()) || is_told(value, shown(key)))
+        }
+        // A voice by name is told as an object with a name or an id.
+        (Value::String(sent), Value::Object(told)) => {
+            ["name", "id"].iter().any(|key| told.get(*key) == Some(&sent[..].into()))
         }
         // No turn detection is told as null, as absent, or as a detection without a type.
         (Value::Null, Value::Object(told)) => told.get("type").is_some_and(Value::is_null),
