@@ -272,7 +272,7 @@ class RealtimeClient(Commands, ToolCommands):
     @property
     def session_id(self) -> str | None:
         """The server's id of the session, or None before the first one."""
-        return self._session_id
+        return self._session_id or self.session.get("id")
 
     @property
     def usage(self) -> Usage:

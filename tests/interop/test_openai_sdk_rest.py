@@ -42,7 +42,8 @@ async def test_a_call_is_begun_joined_and_hung_up(simulator: vw.Simulator) -> No
     async with sdk(simulator) as client:
         name = await call_id(client)
         async with client.realtime.connect(call_id=name) as connection:
-            await until(connection, "session.created")
+            await connection.session.update(session={"type": "realtime"})
+            assert [event.type for event in await until(connection, "session.updated")] == ["session.updated"]
             await client.realtime.calls.hangup(name)
             async with asyncio.timeout(PATIENCE_S):
                 with pytest.raises(websockets.ConnectionClosedOK):

@@ -110,7 +110,9 @@ impl Driver {
 
     /// Reads until the service has greeted us or turned us away.
     async fn greeting(&mut self, link: &mut Link) -> Result<(), ConnectFailure> {
-        loop {
+        self.protocol.start(Instant::now());
+        self.collect();
+        while !self.protocol.is_ready() {
             let closed = |code, reason: &str| ConnectFailure::Closed { code, reason: reason.to_owned() };
             match link.websocket.next().await {
                 Some(Ok(WsMessage::Close(frame))) => {
@@ -127,10 +129,8 @@ impl Driver {
             if let Some(error) = self.protocol.refusal() {
                 return Err(ConnectFailure::Refused(error.clone()));
             }
-            if self.protocol.is_ready() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     async fn serve(&mut self, link: &mut Link) -> End {

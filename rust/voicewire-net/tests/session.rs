@@ -34,6 +34,8 @@ struct Echo {
 }
 
 impl Protocol for Echo {
+    fn start(&mut self, _now: Instant) {}
+
     fn receive(&mut self, message: Message, now: Instant) {
         let text = String::from_utf8(message.as_bytes().to_vec()).unwrap();
         assert_ne!(text, "panic", "the test asked for it");

@@ -10,6 +10,9 @@ use crate::uplink::AudioEncoder;
 
 /// A provider's protocol, without I/O and without a clock.
 pub trait Protocol: Send {
+    /// Begins: the connection stands. What is to be said first follows from `poll_transmit`.
+    fn start(&mut self, now: Instant);
+
     /// Takes in one message; events and settlements follow from `poll_event` and `poll_settled`.
     fn receive(&mut self, message: Message, now: Instant);
 

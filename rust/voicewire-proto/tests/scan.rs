@@ -89,6 +89,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 fn events(text: &str) -> Vec<Event> {
     let settings = Settings {
         config: SessionConfig::default(),
+        joins_call: false,
         session_type: SessionType::Realtime,
         auto_truncate: true,
         ack_timeout: Duration::from_secs(10),

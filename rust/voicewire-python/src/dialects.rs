@@ -78,6 +78,7 @@ type Changed = (Py<PyAny>, ConversationItem, bool, bool);
 pub(crate) fn decode_event(py: Python<'_>, store: &ConversationStore, text: &str) -> PyResult<Vec<Changed>> {
     let settings = Settings {
         config: SessionConfig::default(),
+        joins_call: false,
         session_type: SessionType::Realtime,
         auto_truncate: false,
         ack_timeout: Duration::ZERO,

@@ -99,6 +99,7 @@ impl PySession {
         let max_depth = this.net.limits().json_depth;
         let settings = Settings {
             config,
+            joins_call: options["call_id"].is_string(),
             session_type: read_session_type(&options),
             auto_truncate: options["auto_truncate"].as_bool().unwrap_or(true),
             ack_timeout,

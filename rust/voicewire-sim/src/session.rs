@@ -100,14 +100,16 @@ enum Cue {
 }
 
 impl Session {
-    /// Begin; `session.created` is the first event.
+    /// Begin; `session.created` is the first event, but for a session beside a call, which was created for its caller.
     pub(crate) fn open(origin: Origin, mut outbox: Outbox, shared: &Shared) -> Self {
         outbox.obfuscates = shared.config.obfuscation;
         let session_id = outbox.ids.make("sess");
         let conversation_id = outbox.ids.make("conv");
         let mut settings = Settings::new(&origin.admission, &session_id, origin.unix_seconds + SESSION_SECONDS);
         let instructed = settings.begin_with(&origin.admission.settings);
-        outbox.push("session.created", json!({ "session": settings.json() }));
+        if origin.admission.call_id.is_none() {
+            outbox.push("session.created", json!({ "session": settings.json() }));
+        }
         let mut session = Session {
             input: InputBuffer::new(settings.input_format().sample_rate()),
             outbox,

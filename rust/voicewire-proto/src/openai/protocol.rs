@@ -26,6 +26,8 @@ use crate::uplink::AudioEncoder;
 pub struct Settings {
     /// Sent as `session.update` as soon as the service has greeted us; its history follows.
     pub config: SessionConfig,
+    /// Whether the session is another's, joined by the id of a call: nobody greets us then.
+    pub joins_call: bool,
     /// What the session is for.
     pub session_type: SessionType,
     /// Whether an answer that the user speaks over is cut where he stopped hearing it.
@@ -213,6 +215,13 @@ impl OpenAi {
 }
 
 impl Protocol for OpenAi {
+    fn start(&mut self, now: Instant) {
+        if self.settings.joins_call {
+            self.events.push_back(Event::ours(Body::Open, now));
+            self.greeted(now);
+        }
+    }
+
     fn receive(&mut self, message: Message, now: Instant) {
         self.decode(message, now);
     }

@@ -30,6 +30,7 @@ impl Session {
         secrets.add("sk-very-secret");
         let settings = Settings {
             config: SessionConfig::from_options(options).unwrap(),
+            joins_call: false,
             session_type: SessionType::Realtime,
             auto_truncate: true,
             ack_timeout: Duration::from_secs(10),
