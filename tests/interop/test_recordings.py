@@ -46,10 +46,8 @@ class Recording:
 
     def of(self, type: str) -> list[dict[str, Any]]:
         """Events of a type, or of all types that begin with a prefix that ends in a dot."""
-        is_prefix = type.endswith(".")
-        return [
-            event for event in self.events if event["type"] == type or (is_prefix and event["type"].startswith(type))
-        ]
+        named = [(RENAMED.get(event["type"], event["type"]), event) for event in self.events]
+        return [event for name, event in named if name == type or (type.endswith(".") and name.startswith(type))]
 
     @property
     def call_id(self) -> str | None:
