@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicewire import audio
+    from voicewire import audio, raw
     from voicewire.calls import Calls, SyncCalls
     from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
@@ -150,6 +150,7 @@ __all__ = [
     "configure",
     "create_client_secret",
     "create_client_secret_sync",
+    "raw",
 ]
 
 _ORIGINS = {
@@ -184,8 +185,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("voicewire")
-    elif name == "audio":
-        value = import_module("voicewire.audio")
+    elif name in ("audio", "raw"):
+        value = import_module(f"voicewire.{name}")
     else:
         value = getattr(import_module(f"voicewire.{_ORIGINS.get(name, 'events')}"), name)
     globals()[name] = value

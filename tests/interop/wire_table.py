@@ -27,6 +27,11 @@ class Dialect:
         self.client: dict[str, Any] = table["client_events"]
         self._schemas: dict[str, Any] = table["schemas"]
 
+    def fields(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Declared fields of an event."""
+        fields: dict[str, Any] = self._schemas[event["schema"]]["fields"]
+        return fields
+
     def samples(self, event: dict[str, Any], mode: str) -> Iterator[dict[str, Any]]:
         """Samples of an event: one for each kind of what its fields may hold."""
         schema = self._schemas[event["schema"]]
