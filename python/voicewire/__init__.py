@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.ids import generate_id
     from voicewire.keys import ClientSecret
     from voicewire.mint import create_client_secret, create_client_secret_sync
     from voicewire.policy import Limits, Reconnect, Timeouts
@@ -150,6 +151,7 @@ __all__ = [
     "configure",
     "create_client_secret",
     "create_client_secret_sync",
+    "generate_id",
     "raw",
 ]
 
@@ -158,6 +160,7 @@ _ORIGINS = {
     "Simulator": "simulator",
     "Receipt": "receipt",
     "configure": "process",
+    "generate_id": "ids",
     "Reply": "turns",
     "Capabilities": "capabilities",
     **dict.fromkeys(

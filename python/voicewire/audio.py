@@ -29,6 +29,7 @@ __all__ = [
     "base64_decode",
     "base64_encode",
     "float_to_pcm16",
+    "merge_int16_arrays",
     "pcm16_to_float",
     "read_wav",
     "write_wav",
@@ -46,6 +47,20 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
         OSError: The file cannot be read.
     """
     return _voicewire.read_wav(Path(path).read_bytes())
+
+
+def merge_int16_arrays(left: Any, right: Any) -> Samples:
+    """Join two chunks of samples: what ``send_audio`` takes, each; float32 becomes int16.
+
+    Joining chunk by chunk copies all that came before each time; collect them and use ``numpy.concatenate`` instead.
+
+    Raises:
+        TypeError: A chunk is neither an array of samples nor bytes-like.
+        ValueError: More than one dimension, an odd byte count, or NaN.
+    """
+    import numpy as np
+
+    return np.concatenate([float_to_pcm16(left), float_to_pcm16(right)])
 
 
 def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> None:

@@ -196,7 +196,8 @@ class Simulator:
         """All connections so far: path, headers (secrets masked) and received events of each."""
         if self._server is None:
             return self._connections
-        return [json.loads(text) for text in self._server.connections()]
+        connections = [json.loads(text) for text in self._server.connections()]
+        return [{**each, "received": [json.loads(text) for text in each["received"]]} for each in connections]
 
     @property
     def requests(self) -> list[dict[str, Any]]:
