@@ -130,7 +130,7 @@ class Simulator:
             return
         try:
             self._ledger.catch_up(server)
-            self._connections = [json.loads(text) for text in server.connections()]
+            self._connections = _read(server.connections())
             self._requests = [json.loads(text) for text in server.requests()]
             self._cpu_s = server.cpu_s()
         finally:
@@ -196,8 +196,7 @@ class Simulator:
         """All connections so far: path, headers (secrets masked) and received events of each."""
         if self._server is None:
             return self._connections
-        connections = [json.loads(text) for text in self._server.connections()]
-        return [{**each, "received": [json.loads(text) for text in each["received"]]} for each in connections]
+        return _read(self._server.connections())
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -341,3 +340,8 @@ def _missing(events: list[dict[str, Any]], type: str, fields: dict[str, Any]) ->
 
 
 _SLICE_S = 0.2
+
+
+def _read(connections: Sequence[str]) -> list[dict[str, Any]]:
+    read = [json.loads(text) for text in connections]
+    return [{**each, "received": [json.loads(text) for text in each["received"]]} for each in read]
