@@ -22,7 +22,7 @@ from voicewire.conversation import Conversation, ConversationItem
 from voicewire.cost import Cost, cost_of
 from voicewire.destination import Destination, SessionType
 from voicewire.events import ErrorEvent, Event, UsageReported
-from voicewire.exceptions import ConfigError, ConnectionClosed, HandlerError, VoicewireError
+from voicewire.exceptions import CommandRejected, ConfigError, ConnectionClosed, HandlerError, VoicewireError
 from voicewire.forks import watch
 from voicewire.guard import Guard
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
@@ -48,6 +48,9 @@ State = Literal["idle", "connecting", "open", "closing", "closed"]
 H = TypeVar("H", bound=Handler)
 _Entry: TypeAlias = tuple[tuple[str, ...], Handler, list[int]]
 log = logging.getLogger("voicewire")
+
+# Changes of the session that are kept apart, until it is known whether the server took them.
+_CHANGES = 32
 
 
 class RealtimeClient(Commands, ToolCommands):
@@ -541,6 +544,9 @@ class RealtimeClient(Commands, ToolCommands):
 
     def _changed(self, config: SessionConfig, receipt: Receipt) -> None:
         self._changes.append((config, receipt))
+        if len(self._changes) > _CHANGES and self._changes[0][1].done():
+            self._config = self._merged(self._changes[:1])
+            del self._changes[0]
 
     def _base(self) -> SessionConfig:
         """What a new session starts from; changes that were never sent come behind it by themselves."""
@@ -548,11 +554,12 @@ class RealtimeClient(Commands, ToolCommands):
             self._config, self._changes = self._merged(), []
         return self._config
 
-    def _merged(self) -> SessionConfig:
-        """The options with all changes that were not refused."""
+    def _merged(self, changes: Sequence[tuple[SessionConfig, Receipt]] | None = None) -> SessionConfig:
+        """The options with changes, by default all of them, that were not refused."""
         options = self._config.to_dict()
-        for config, receipt in self._changes:
-            if not receipt.done() or receipt.exception() is None:
+        for config, receipt in self._changes if changes is None else changes:
+            # One that a lost session took with it still counts for the next.
+            if not (receipt.done() and isinstance(receipt.exception(), CommandRejected)):
                 options.update(config.to_dict())
         return SessionConfig.from_options(options)
 

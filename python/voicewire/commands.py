@@ -195,7 +195,8 @@ class Commands:
     def update_session(self, **changes: Any) -> Receipt:
         """Change options of the session, in neutral words; the rest stays as it is.
 
-        Before ``connect`` the change is kept and sent once the session is ready; a later ``connect`` has it too.
+        Before ``connect`` the change is kept and sent once the session is ready; a later ``connect`` has it too. While
+        the session is closed it is kept for the next, and the receipt resolves with None at once.
 
         Returns:
             A receipt that resolves with ``session.updated``; its ``ignored`` names the options that the service has no
@@ -205,6 +206,11 @@ class Commands:
             ConfigError: An option is unknown or wrong.
         """
         config = buildable(SessionConfig.from_options(**changes))
+        if self.state == "closed":
+            receipt = Receipt()
+            receipt._settle()
+            self._changed(config, receipt)
+            return receipt
         words = config.to_dict()
         if "tools" in words:
             # Tools of `add_tool` stay.
@@ -239,6 +245,11 @@ class Commands:
             OSError: The file cannot be read.
         """
         await stream_file(cast("RealtimeClient", self), path)
+
+    @property
+    def state(self) -> Any:
+        """Where the session is in its life."""
+        raise NotImplementedError
 
     def _of_item(self, type: str, item_id: str, **fields: Any) -> Receipt:
         payload = {"item_id": parse.text("item_id", item_id), **fields}

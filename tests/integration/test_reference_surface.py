@@ -88,6 +88,46 @@ async def test_changes_before_connect_are_sent_and_kept(simulator: vw.Simulator)
     ]
 
 
+async def test_changes_while_closed_are_for_the_next_session(simulator: vw.Simulator) -> None:
+    client = opened(simulator)
+    async with client:
+        pass
+    assert await client.update_session(voice="marin") is None
+    async with client:
+        await client.ping()
+
+    (update,) = sent(simulator, "session.update")
+    assert update["session"]["audio"] == {"output": {"voice": "marin"}}
+
+
+async def test_changes_survive_a_connect_that_failed(simulator: vw.Simulator) -> None:
+    client = opened(simulator)
+    simulator.faults = [{"kind": "http", "code": 503, "connection": 0}]
+    receipt = client.update_session(voice="marin")
+    with pytest.raises(vw.ConnectError):
+        await client.connect()
+    with pytest.raises(vw.ConnectionClosed):
+        await receipt
+    async with client:
+        await client.ping()
+
+    (update,) = sent(simulator, "session.update")
+    assert update["session"]["audio"] == {"output": {"voice": "marin"}}
+
+
+async def test_a_hundred_changes_are_one_configuration(simulator: vw.Simulator) -> None:
+    client = opened(simulator)
+    async with client:
+        for number in range(100):
+            await client.update_session(instructions=f"Number {number}.", max_output_tokens=number + 1)
+        assert len(client._changes) <= 33
+    async with client:
+        await client.ping()
+
+    (update,) = [event for event in simulator.connections[1]["received"] if event["type"] == "session.update"]
+    assert (update["session"]["instructions"], update["session"]["max_output_tokens"]) == ("Number 99.", 100)
+
+
 async def test_an_update_tells_what_was_ignored(simulator: vw.Simulator) -> None:
     mismatches: list[list[str]] = []
     client = opened(simulator)
