@@ -543,10 +543,11 @@ class RealtimeClient(Commands, ToolCommands):
         return detection_type(self._merged(), self.session)
 
     def _changed(self, config: SessionConfig, receipt: Receipt) -> None:
-        self._changes.append((config, receipt))
-        if len(self._changes) > _CHANGES and self._changes[0][1].done():
-            self._config = self._merged(self._changes[:1])
-            del self._changes[0]
+        with self._lock:
+            self._changes.append((config, receipt))
+            if len(self._changes) > _CHANGES and self._changes[0][1].done():
+                self._config = self._merged(self._changes[:1])
+                del self._changes[0]
 
     def _base(self) -> SessionConfig:
         """What a new session starts from; changes that were never sent come behind it by themselves."""

@@ -234,3 +234,39 @@ fn qwen_s_pieces_of_a_transcript_are_under_text() {
 
     assert!(matches!(&events[0].body, Body::InputTranscript { text, .. } if events[0].resolve(text) == Some("Good")));
 }
+
+fn unnamed(code: &str) -> Value {
+    json!({"type": "error", "error": {"type": "t", "code": code, "message": "No.", "event_id": null}})
+}
+
+#[test]
+fn an_active_response_without_an_event_id_holds_the_request_back() {
+    let mut session = Session::open();
+    session.send(Command::CreateResponse(Map::new()));
+    assert_eq!(types(&session.written(0)), ["response.create"]);
+
+    let events = session.receive(1, unnamed("conversation_already_has_active_response"));
+    let again = session.receive(2, done("theirs", "completed"));
+
+    assert_eq!((kinds(&events), kinds(&again)), (vec!["wire"], vec!["turn_complete"]));
+    assert_eq!(types(&session.written(2)), ["response.create"]);
+}
+
+#[test]
+fn a_late_cancel_without_an_event_id_resolves() {
+    let mut session = Session::open();
+    let (receipt, _) = session.send(Command::CancelResponse { truncate: None });
+    session.written(0);
+
+    let events = session.receive(1, unnamed("response_cancel_not_active"));
+
+    assert_eq!(kinds(&events), ["wire"]);
+    assert!(matches!(session.settled()[..], [(settled, Outcome::Done)] if settled == receipt));
+}
+
+#[test]
+fn a_race_that_nobody_asked_for_is_no_error() {
+    let mut session = Session::open();
+
+    assert_eq!(kinds(&session.receive(0, unnamed("conversation_already_has_active_response"))), ["wire"]);
+}

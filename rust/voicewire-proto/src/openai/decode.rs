@@ -6,7 +6,7 @@ use serde_json::Value;
 use voicewire_audio::base64;
 
 use super::names::WireKind;
-use super::pending::Ack;
+use super::pending::{Ack, Pending};
 use super::protocol::{OpenAi, CONFIG_EVENT_ID, CUT_EVENT_ID};
 use super::session::mismatches;
 use crate::error::{Error, Malformed, ServerError};
@@ -283,8 +283,15 @@ impl OpenAi {
             self.refusal = Some(Error::Server(error));
             return;
         }
-        let refused = error.event_id.as_deref().and_then(|id| self.pending.refused(id));
+        let refused = match error.event_id.as_deref() {
+            Some(id) => self.pending.refused(id),
+            // Some services do not name the command: these refusals can only mean one.
+            None => self.refused_without_id(&code),
+        };
         let Some(pending) = refused else {
+            if BENIGN.contains(&code.as_str()) && error.event_id.is_none() {
+                return self.emit(reader, Body::Wire);
+            }
             let fatal = code == "session_expired";
             let error = if fatal { Error::SessionExpired(error) } else { Error::Server(error) };
             return self.emit(reader, Body::Error { error: Box::new(error), fatal });
@@ -302,6 +309,15 @@ impl OpenAi {
         let error = Error::Rejected(error);
         self.emit(reader, Body::Error { error: Box::new(error.clone()), fatal: false });
         self.settle(pending.id.receipt, Outcome::Failed(error), Vec::new());
+    }
+
+    fn refused_without_id(&mut self, code: &str) -> Option<Pending> {
+        let id = match code {
+            ACTIVE_RESPONSE => self.sequencer.in_flight()?.to_owned(),
+            CANCEL_NOT_ACTIVE => self.pending.oldest_cancel()?.to_owned(),
+            _ => return None,
+        };
+        self.pending.refused(&id)
     }
 
     fn server_error(&self, value: &Value) -> ServerError {
@@ -437,7 +453,10 @@ fn escaped(start: &str) -> String {
 const EXCERPT_BYTES: usize = 4096;
 
 /// Refusals that only mean that somebody else was first.
-const BENIGN: &[&str] = &[ACTIVE_RESPONSE, "response_cancel_not_active", "item_create_duplicate_item_id"];
+const BENIGN: &[&str] = &[ACTIVE_RESPONSE, CANCEL_NOT_ACTIVE, "item_create_duplicate_item_id"];
+
+/// The refusal of a cancellation that came too late.
+const CANCEL_NOT_ACTIVE: &str = "response_cancel_not_active";
 
 /// The refusal of a second response; the request goes out again after the first.
 const ACTIVE_RESPONSE: &str = "conversation_already_has_active_response";

@@ -97,6 +97,12 @@ impl PendingCommands {
         self.open.remove(at)
     }
 
+    /// Id of the oldest cancellation that waits for the end of its response.
+    pub(super) fn oldest_cancel(&self) -> Option<&str> {
+        let cancel = self.open.iter().find(|pending| matches!(pending.ack, Ack::ResponseDone(_)))?;
+        Some(&cancel.id.event_id)
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.open.iter().filter_map(|pending| pending.deadline).min()
     }

@@ -30,6 +30,11 @@ impl Sequencer {
         self.in_flight.clone()
     }
 
+    /// Id of the request that is on its way.
+    pub(super) fn in_flight(&self) -> Option<&str> {
+        self.in_flight.as_ref().map(|request| request.event_id.as_str())
+    }
+
     /// The service began a response.
     pub(super) fn created(&mut self) {
         self.in_flight = None;
