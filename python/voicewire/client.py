@@ -8,10 +8,9 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from voicewire import parse
 from voicewire._voicewire import Session
@@ -25,9 +24,10 @@ from voicewire.events import ErrorEvent, Event, UsageReported
 from voicewire.exceptions import CommandRejected, ConfigError, ConnectionClosed, HandlerError, VoicewireError
 from voicewire.forks import watch
 from voicewire.guard import Guard
-from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
+from voicewire.handlers import Handler
 from voicewire.hub import hub_of
 from voicewire.keys import TokenProvider
+from voicewire.listening import Entry, Listening
 from voicewire.policy import Limits, Timeouts
 from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
@@ -45,15 +45,13 @@ if TYPE_CHECKING:
 __all__ = ["RealtimeClient", "State"]
 
 State = Literal["idle", "connecting", "open", "closing", "closed"]
-H = TypeVar("H", bound=Handler)
-_Entry: TypeAlias = tuple[tuple[str, ...], Handler, list[int]]
 log = logging.getLogger("voicewire")
 
 # Changes of the session that are kept apart, until it is known whether the server took them.
 _CHANGES = 32
 
 
-class RealtimeClient(Commands, ToolCommands):
+class RealtimeClient(Listening, Commands, ToolCommands):
     """A session with a realtime voice model.
 
     Every command acts when it is called and returns a ``Receipt``: await it for the server's answer (or its error as
@@ -152,7 +150,7 @@ class RealtimeClient(Commands, ToolCommands):
         self._tools = ToolRunner(self, self._toolbox, auto_respond=parse.flag("auto_respond", auto_respond))
         self._realtime = Realtime(self)
         self._utility = Utility(self._session, self._handler_failed)
-        self._registered: list[_Entry] = []
+        self._registered: list[Entry] = []
         self._receipts: dict[int, Receipt] = {}
         self._early: dict[int, tuple[Any, BaseException | None, Sequence[str]]] = {}
         self._lock = threading.Lock()
@@ -348,128 +346,6 @@ class RealtimeClient(Commands, ToolCommands):
         async with asyncio.timeout(timeout):
             await receipt
 
-    # Events
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        """Iterate over all events of the session, from ``connect`` to ``Closed``; it does not end with a turn.
-
-        Raises:
-            ConnectionClosed: ``connect`` was never called.
-        """
-        iterator = self._session.main_iterator()
-        if iterator is None:
-            raise ConnectionClosed(None, "session is idle: call connect() first")
-        return iterator
-
-    def events(self, *classes: EventKey) -> AsyncIterator[Event]:
-        """Iterate over the events of these classes, independently of other iterators, from this call on."""
-        return self._session.iterator(kinds_of(*classes))
-
-    @overload
-    def on(self, event: EventKey) -> Callable[[H], H]: ...
-
-    @overload
-    def on(self, event: EventKey, handler: Handler) -> Callable[[], None]: ...
-
-    def on(self, event: EventKey, handler: Handler | None = None) -> Callable[..., Any]:
-        """Call a handler, sync or async, with each event of a class or name.
-
-        Args:
-            event: An event class, a neutral name ("audio"), a wire name ("response.done", GA or beta), "*" or
-                "server.*" for every wire event, "client.*" or "client.<type>" for what we send.
-            handler: Takes the event. Left out, ``on`` is a decorator.
-
-        Returns:
-            A function that takes the handler out again.
-
-        Raises:
-            ConfigError: The event is neither a string nor an event class.
-            TypeError: The handler cannot be called.
-        """
-        if handler is None:
-            return partial(_decorate, self.on, event)
-        entry = self._register(event, handler, self._callable(handler))
-        return lambda: self._remove(entry)
-
-    def once(self, event: EventKey, handler: Handler | None = None) -> Callable[..., Any]:
-        """Call a handler with the next such event only; otherwise as ``on``."""
-        if handler is None:
-            return partial(_decorate, self.once, event)
-        call = self._callable(handler)
-
-        def first(seen: Event) -> None:
-            self._remove(entry)
-            call(seen)
-
-        entry = self._register(event, handler, first)
-        return lambda: self._remove(entry)
-
-    def off(self, event: EventKey, handler: Handler | None = None) -> None:
-        """Take a handler out, or all handlers of the event."""
-        keys = keys_of(event)
-        for entry in list(self._registered):
-            if entry[0] == keys and handler in (None, entry[1]):
-                self._remove(entry)
-
-    async def wait_for(
-        self, event: EventKey, timeout: float | None = None, *, predicate: Callable[[Any], bool] | None = None
-    ) -> Any:
-        """Wait for the next event of a class or name, and return it; events before the call do not count.
-
-        Raises:
-            TimeoutError: It did not come within ``timeout`` seconds.
-            ConnectionClosed: The session is or was closed.
-        """
-        if self.state == "closed":
-            raise ConnectionClosed(None, "session is closed")
-        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def seen(candidate: Event) -> None:
-            try:
-                if not found.done() and (predicate is None or predicate(candidate)):
-                    found.set_result(candidate)
-            except Exception as error:
-                found.set_exception(error)
-
-        unsubscribe = self.on(event, seen)
-        self._waits.add(found)
-        try:
-            async with asyncio.timeout(timeout):
-                return await found
-        finally:
-            self._waits.discard(found)
-            unsubscribe()
-
-    async def wait_for_session_created(self, timeout: float | None = None) -> bool:
-        """Wait until the session is ready; True.
-
-        Raises:
-            ConnectionClosed: ``connect`` was not called, or the session ended.
-            TimeoutError: It was not ready within ``timeout`` seconds.
-        """
-        if self.state == "idle":
-            raise ConnectionClosed(None, "session is idle: call connect() first")
-        if self.state == "connecting":
-            await self.wait_for("open", timeout)
-        elif self.state != "open":
-            raise ConnectionClosed(None, f"session is {self.state}")
-        return True
-
-    async def wait_for_next_item(self, timeout: float | None = None) -> ConversationItem:
-        """Wait for the next item that is added to the conversation, by either side."""
-        item: ConversationItem = (await self.wait_for("conversation.item.appended", timeout)).item
-        return item
-
-    async def wait_for_next_completed_item(self, timeout: float | None = None) -> ConversationItem:
-        """Wait for the next item of the conversation that is complete."""
-        item: ConversationItem = (await self.wait_for("conversation.item.completed", timeout)).item
-        return item
-
-    def clear_event_handlers(self) -> None:
-        """Take out all handlers."""
-        for entry in list(self._registered):
-            self._remove(entry)
-
     # What the core tells
 
     def _connected(self, session_id: str | None) -> None:
@@ -626,27 +502,6 @@ class RealtimeClient(Commands, ToolCommands):
         if names:
             raise ConfigError(f"dialect {where.dialect} has no words for {', '.join(names)}", field=names[0])
 
-    def _callable(self, handler: Handler) -> Handler:
-        if not callable(handler):
-            raise TypeError(f"handler cannot be called: {handler!r}")
-        return Worker(self._session, handler, self._handler_failed) if is_async(handler) else handler
-
-    def _register(self, event: EventKey, handler: Handler, call: Handler) -> _Entry:
-        keys = keys_of(event)
-        entry = (keys, handler, [self._add_handler(key, call) for key in keys])
-        self._registered.append(entry)
-        return entry
-
-    def _add_handler(self, key: str, call: Handler) -> int:
-        kind, name = key.split(":", 1)
-        return self._utility.add(name, call) if kind == "utility" else self._session.add_handler(key, call)
-
-    def _remove(self, entry: _Entry) -> None:
-        for token in entry[2]:
-            (self._utility.remove if token < 0 else self._session.remove_handler)(token)
-        if entry in self._registered:
-            self._registered.remove(entry)
-
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""
         return f"<RealtimeClient{name} {self.provider}/{self.model} {self.state}>"
@@ -656,11 +511,6 @@ class RealtimeClient(Commands, ToolCommands):
         if session is not None and session.phase in ("connecting", "open"):
             warnings.warn(f"unclosed client: {self!r}", ResourceWarning, stacklevel=2, source=self)
             session.close()
-
-
-def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:
-    register(event, handler)
-    return handler
 
 
 def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
