@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from voicewire import parse
 from voicewire.config import SessionConfig
 from voicewire.content import image_part, parts_of
-from voicewire.exceptions import ConfigError
+from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
 from voicewire.unbuilt import buildable
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
+    from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
     from voicewire.tool_runner import ToolRunner
     from voicewire.tools import Toolbox
@@ -76,8 +77,12 @@ class Commands:
 
         Raises:
             ConfigError: A part is wrong; it names it.
+            UnsupportedError: There is an image, and the service takes none.
         """
-        item = {"type": "message", "role": "user", "content": parts_of(content)}
+        parts = parts_of(content)
+        if not self.capabilities.image_input and any(part["type"] == "input_image" for part in parts):
+            raise UnsupportedError("image_input", "describe it in words")
+        item = {"type": "message", "role": "user", "content": parts}
         created = self._command("raw", {"type": "conversation.item.create", "payload": {"item": item}})
         return self.create_response() if respond else created
 
@@ -245,6 +250,11 @@ class Commands:
             OSError: The file cannot be read.
         """
         await stream_file(cast("RealtimeClient", self), path)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do."""
+        raise NotImplementedError
 
     @property
     def state(self) -> Any:

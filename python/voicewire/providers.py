@@ -96,6 +96,8 @@ def split_model(model: str | None, provider: str | None, url: str | None) -> tup
     parse.choice("provider", provider, tuple(_PROVIDERS))
     if _PROVIDERS[provider].dialect in _UNBUILT:
         raise UnsupportedError(f"provider {provider}", "use openai/… or sim/…")
+    if provider == "sim" and model is not None and model.startswith("gemini"):
+        raise UnsupportedError("simulating Gemini", "use another sim/… model")
     return provider, model or ("" if url else _PROVIDERS[provider].model)
 
 

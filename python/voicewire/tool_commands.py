@@ -12,12 +12,14 @@ from weakref import WeakMethod
 from voicewire import parse
 from voicewire.config import SessionConfig
 from voicewire.events import ServerEvent
+from voicewire.exceptions import UnsupportedError
 from voicewire.handlers import is_async
 from voicewire.receipt import Receipt
 from voicewire.tools import MAX_OUTPUT, Toolbox, ToolHandler, ToolResponse, responses_of
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
+    from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
     from voicewire.tool_runner import ToolRunner
 
@@ -119,7 +121,10 @@ class ToolCommands:
 
         Raises:
             ConfigError: The definition is wrong, or the name is taken.
+            UnsupportedError: It is an MCP server, and the service runs none.
         """
+        if isinstance(definition, Mapping) and definition.get("type") == "mcp" and not self.capabilities.mcp:
+            raise UnsupportedError("mcp", "call the server yourself, in a tool of your own")
         self._toolbox.add(definition, handler, timeout=self._timeout(timeout), max_output=max_output)
         return self._tools_changed()
 
@@ -211,6 +216,11 @@ class ToolCommands:
         raise NotImplementedError
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
+        raise NotImplementedError
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do."""
         raise NotImplementedError
 
     @property

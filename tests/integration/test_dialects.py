@@ -298,3 +298,14 @@ async def test_history_is_known_to_the_model(simulator: vw.Simulator) -> None:
 
     assert said == ["My name is Ada.", "Hello, Ada."]
     assert "My name is Ada." in reply.text
+
+
+def test_what_a_service_cannot_do_is_an_error_at_once() -> None:
+    client = vw.RealtimeClient("m", url="ws://localhost/v1", dialect="xai")
+
+    with pytest.raises(vw.UnsupportedError, match="image_input"):
+        client.send_image(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(vw.UnsupportedError, match="mcp"):
+        client.add_tool({"type": "mcp", "server_label": "shop", "server_url": "https://example.com"})
+    with pytest.raises(vw.UnsupportedError, match="Gemini"):
+        vw.RealtimeClient("sim/gemini-live")
