@@ -62,12 +62,10 @@ class ToolRunner:
             client._session.add_handler(f"neutral:{kind}", _Weak(handler))
 
     def answers(self, response_id: str | None) -> bool:
-        """Whether handlers here still answer calls of a response, so that the turn goes on by itself."""
+        """Whether handlers here answer calls of a response, so that the turn goes on by itself."""
         with self._lock:
             group = self._groups.get(response_id) or self._groups.get(None)
-            if group is None or group.is_cancelled or not group.has_handlers:
-                return False
-            return bool(group.running) or self._auto_respond
+            return group is not None and group.has_handlers and not group.is_cancelled and self._auto_respond
 
     def respond(self, responses: list[ToolResponse]) -> Receipt:
         """Send answers of the application; ask for a response where they were the last of their group."""
@@ -165,6 +163,12 @@ class ToolRunner:
         try:
             async with asyncio.timeout(tool.timeout) as limit:
                 return _text(await _result(tool.handler, arguments))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The handler awaited something that was cancelled: its own affair.
+            return self._failed(tool, event, error)
         except TimeoutError as error:
             if limit.expired():
                 return _error(f"no result within {tool.timeout} s")
@@ -172,7 +176,7 @@ class ToolRunner:
         except Exception as error:
             return self._failed(tool, event, error)
 
-    def _failed(self, tool: Tool, event: ToolCall, error: Exception) -> str:
+    def _failed(self, tool: Tool, event: ToolCall, error: BaseException) -> str:
         client = self._client()
         if client is not None and tool.handler is not None:
             client._handler_failed(tool.handler, event, error)
@@ -184,7 +188,9 @@ class ToolRunner:
             task = group.running.pop(call_id, None)
             if task is None:
                 continue
-            task.cancel()
+            # From any thread, also when the loop is gone.
+            with suppress(RuntimeError):
+                task.get_loop().call_soon_threadsafe(task.cancel)
             with self._lock:
                 group.open.discard(call_id)
                 group.is_cancelled = True

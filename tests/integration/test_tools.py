@@ -202,6 +202,54 @@ async def test_a_tool_that_raises_tells_the_model_its_words_and_the_application_
     assert not error.fatal
 
 
+async def test_a_tool_that_awaits_something_cancelled_answers_all_the_same() -> None:
+    async with Peer(send(*calling(call("c", "f", {})))) as peer:
+        client = opened(peer)
+
+        @client.tool
+        async def f() -> None:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+
+        async with client:
+            connection = await peer.connection()
+            output = (await outputs(connection, 1))["c"]
+            await connection.expect("response.create")
+
+    assert json.loads(output) == {"error": "CancelledError"}
+
+
+async def test_interrupting_from_another_thread_cancels_too() -> None:
+    cancelled = asyncio.Event()
+    async with Peer(send(CREATED, response_created(), call("c", "slow", {}))) as peer:
+        client = opened(peer)
+        called = asyncio.Event()
+
+        @client.tool
+        async def slow() -> None:
+            called.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        async with client:
+            await soon(called)
+            await asyncio.to_thread(client.interrupt)
+            await soon(cancelled)
+
+
+async def test_without_auto_respond_the_turn_is_final(simulator: vw.Simulator) -> None:
+    simulator.script = [{"when": {"text": "go"}, "tools": [{"name": "now", "arguments": {}}]}]
+    client = vw.RealtimeClient("openai/m", url=simulator.url, api_key="sk-test", auto_respond=False)
+    client.add_tool({"name": "now"}, lambda: "noon")
+    async with client:
+        reply = await client.ask("go", timeout=PATIENCE_S)
+
+    assert (reply.text, reply.status) == ("", "completed")
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 async def test_a_tool_that_hangs_is_given_up(is_async: bool) -> None:
     released = threading.Event()
