@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.listening import of, rest
-from tests.integration.peer import Peer, close, send
+from tests.integration.listening import of, rest, until_that
+from tests.integration.peer import Peer, close, expect, send
 
 import voicewire as vw
 
@@ -43,6 +43,10 @@ class Recording:
             pytest.skip(f"recording is not there: {path}")
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         self.events: list[dict[str, Any]] = [line["event"] for line in lines if line["dir"] == "server"]
+        updates = [line["event"] for line in lines if line["event"].get("type") == "session.update"]
+        self.asked: dict[str, Any] = updates[0]["session"]
+        services = {"xai": "xai", "azure_voice": "voice-live", "azure_ws": "azure"}
+        self.dialect: Any = next((services[start] for start in services if name.startswith(start)), "ga")
 
     def of(self, type: str) -> list[dict[str, Any]]:
         """Events of a type, or of all types that begin with a prefix that ends in a dot."""
@@ -180,3 +184,20 @@ async def test_the_spoken_turn_tells_when_the_user_spoke() -> None:
 def _size(delta: dict[str, Any]) -> int:
     text: str = delta["delta"]
     return len(text) * 3 // 4 - text.count("=")
+
+
+async def test_what_a_real_service_echoes_is_no_mismatch(recording: Recording) -> None:
+    """The configuration of the recorded client, answered as it was: every field counts as applied."""
+    asked, applied = recording.asked, recording.of("session.updated")[0]
+    told: list[Any] = []
+    greeting = {"type": "session.created", "session": {"id": "sess_1"}}
+    async with Peer(send(greeting), expect("session.update"), send(applied)) as peer:
+        client = vw.RealtimeClient("m", url=peer.url, dialect=recording.dialect, extra=asked)
+        client.on("config_mismatch", told.append)
+        async with client:
+            await until_that(aiter(client), lambda event: event.wire_type == "session.updated")
+            await client.ping()
+        (sent,) = [message for message in (await peer.connection()).received if message["type"] == "session.update"]
+
+    assert asked.items() <= sent["session"].items()
+    assert told == []
