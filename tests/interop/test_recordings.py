@@ -201,3 +201,19 @@ async def test_what_a_real_service_echoes_is_no_mismatch(recording: Recording) -
 
     assert asked.items() <= sent["session"].items()
     assert told == []
+
+
+async def test_the_conversation_is_that_of_the_recording(recording: Recording) -> None:
+    _, client = await replayed(recording)
+
+    added = [*recording.of("conversation.item.added"), *recording.of("conversation.item.created")]
+    ids = list(dict.fromkeys(event["item"]["id"] for event in added))
+    assert [item.id for item in client.conversation] == ids
+    for done in recording.of(f"{TRANSCRIPT}.done"):
+        item = client.conversation.get_item(done["item_id"])
+        assert item is not None
+        assert item.transcript == done["transcript"]
+    for done in recording.of("response.function_call_arguments.done"):
+        item = client.conversation.get_item(done["item_id"])
+        assert item is not None
+        assert (item.type, item.arguments) == ("function_call", done["arguments"])
