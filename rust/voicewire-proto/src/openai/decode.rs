@@ -6,12 +6,12 @@ use serde_json::Value;
 use voicewire_audio::base64;
 
 use super::names::WireKind;
-use super::pending::{Ack, Pending};
-use super::protocol::{OpenAi, CONFIG_EVENT_ID, CUT_EVENT_ID};
-use super::session::mismatches;
-use crate::error::{Error, Malformed, ServerError};
+use super::pending::Ack;
+use super::protocol::OpenAi;
+use super::reader::Reader;
+use crate::error::{Error, Malformed};
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
-use crate::item::{ItemChange, ItemFields};
+use crate::item::ItemChange;
 use crate::message::{Message, Text};
 use crate::protocol::Outcome;
 use crate::scan::{Field, Fields};
@@ -150,82 +150,11 @@ impl OpenAi {
         }
     }
 
-    fn spoken_over(&mut self, reader: &Reader) {
+    pub(super) fn spoken_over(&mut self, reader: &Reader) {
         let cut = self.interrupted(reader.now, reader.event(Body::Server));
         if let Some(cut) = cut.filter(|_| self.settings.auto_truncate) {
             self.cut(cut);
         }
-    }
-
-    fn session_created(&mut self, reader: &mut Reader) {
-        self.session_told(reader);
-        let value = reader.value();
-        let id = value["session"]["id"].as_str().or_else(|| value["id"].as_str());
-        self.session_id = id.map(str::to_owned);
-        if self.ready {
-            return self.emit(reader, Body::Server);
-        }
-        self.emit(reader, Body::Open);
-        self.greeted(reader.now);
-    }
-
-    fn session_updated(&mut self, reader: &mut Reader) {
-        self.session_told(reader);
-        let event = reader.event(Body::Server);
-        self.events.push_back(event.clone());
-        let Some(pending) = self.pending.acknowledged(&Ack::SessionUpdated) else { return };
-        let mut ignored = Vec::new();
-        if let Some(sent) = &pending.session {
-            ignored = mismatches(self.dialect, &sent.session, &reader.value()["session"]);
-            // The opening configuration's were told at the start.
-            if pending.id.event_id != CONFIG_EVENT_ID {
-                ignored.extend(sent.unexpressed.iter().cloned());
-            }
-        }
-        if !ignored.is_empty() {
-            self.events.push_back(Event::ours(Body::ConfigMismatch(ignored.clone()), reader.now));
-        }
-        self.settle(pending.id.receipt, Outcome::Acknowledged(Box::new(event)), ignored);
-    }
-
-    /// Remembers what a session object says about sound and turns.
-    fn session_told(&mut self, reader: &mut Reader) {
-        let Value::Object(session) = &reader.value()["session"] else { return };
-        let inner = session.get("audio").map(|audio| &audio["input"]["turn_detection"]);
-        let detection = inner.filter(|inner| inner.is_object()).or_else(|| session.get("turn_detection"));
-        let interrupts = detection.and_then(|detection| detection.get("interrupt_response")).and_then(Value::as_bool);
-        let rate = self.dialect.formats.told_output_rate(session);
-        self.speech_interrupts = interrupts.unwrap_or(true);
-        self.output_sample_rate = rate.unwrap_or(self.output_sample_rate);
-    }
-
-    /// A message that tells an item; `ack` says what it answers.
-    fn item_told(&mut self, reader: &mut Reader, ack: Option<fn(String) -> Ack>) {
-        let value = reader.value();
-        let fields = ItemFields::read(&value["item"], &value["previous_item_id"]);
-        let id = fields.as_ref().map(|fields| fields.id.clone()).unwrap_or_default();
-        let is_outside = self.turns.is_outside(reader.text(&reader.fields.response_id));
-        let change = fields.filter(|_| !is_outside).map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
-        let event = Event { item_id: Text::owned(id.clone()), change, ..reader.event(Body::Server) };
-        self.events.push_back(event.clone());
-        if let Some(ack) = ack {
-            self.acknowledge(event, &ack(id));
-        }
-    }
-
-    fn item_changed(&mut self, reader: &Reader, change: ItemChange, ack: fn(String) -> Ack) {
-        let id = reader.text(&reader.fields.item_id).unwrap_or_default().to_owned();
-        let event = Event { change: Some(Box::new(change)), ..reader.event(Body::Server) };
-        self.events.push_back(event.clone());
-        self.acknowledge(event, &ack(id));
-    }
-
-    fn output_item_added(&mut self, reader: &mut Reader) {
-        let item = &reader.value()["item"];
-        if let (Some(call_id), Some(name)) = (item["call_id"].as_str(), item["name"].as_str()) {
-            self.turns.call_added(call_id, name);
-        }
-        self.emit(reader, Body::Server);
     }
 
     fn response_created(&mut self, reader: &mut Reader) {
@@ -275,77 +204,13 @@ impl OpenAi {
         self.request_next_response();
     }
 
-    fn error(&mut self, reader: &mut Reader) {
-        let value = reader.value().clone();
-        let error = self.server_error(if value["error"].is_null() { &value } else { &value["error"] });
-        let code = error.code.clone().unwrap_or_default();
-        if !self.ready {
-            self.refusal = Some(Error::Server(error));
-            return;
-        }
-        let refused = match error.event_id.as_deref() {
-            Some(id) => self.pending.refused(id),
-            // Some services do not name the command: these refusals can only mean one.
-            None => self.refused_without_id(&code),
-        };
-        let Some(pending) = refused else {
-            if BENIGN.contains(&code.as_str()) && error.event_id.is_none() {
-                return self.emit(reader, Body::Wire);
-            }
-            let fatal = code == "session_expired";
-            let error = if fatal { Error::SessionExpired(error) } else { Error::Server(error) };
-            return self.emit(reader, Body::Error { error: Box::new(error), fatal });
-        };
-        if code == ACTIVE_RESPONSE {
-            self.sequencer.postpone(&pending.id.event_id);
-        } else {
-            self.sequencer.forget(&pending.id.event_id);
-            self.request_next_response();
-        }
-        if BENIGN.contains(&code.as_str()) || pending.id.event_id.starts_with(CUT_EVENT_ID) {
-            self.emit(reader, Body::Wire);
-            return self.settle(pending.id.receipt, Outcome::Done, Vec::new());
-        }
-        let error = Error::Rejected(error);
-        self.emit(reader, Body::Error { error: Box::new(error.clone()), fatal: false });
-        self.settle(pending.id.receipt, Outcome::Failed(error), Vec::new());
-    }
-
-    fn refused_without_id(&mut self, code: &str) -> Option<Pending> {
-        let id = match code {
-            ACTIVE_RESPONSE => self.sequencer.in_flight()?.to_owned(),
-            CANCEL_NOT_ACTIVE => self.pending.oldest_cancel()?.to_owned(),
-            _ => return None,
-        };
-        self.pending.refused(&id)
-    }
-
-    fn server_error(&self, value: &Value) -> ServerError {
-        let text = |key: &str| match &value[key] {
-            Value::String(text) => Some(self.settings.secrets.mask(text)),
-            Value::Null => None,
-            other => Some(self.settings.secrets.mask(&other.to_string())),
-        };
-        let message = match value {
-            Value::String(message) => Some(self.settings.secrets.mask(message)),
-            _ => text("message"),
-        };
-        ServerError {
-            message: message.unwrap_or_else(|| "the service reported an error without a message".to_owned()),
-            kind: text("type"),
-            code: text("code"),
-            param: text("param"),
-            event_id: text("event_id"),
-        }
-    }
-
-    fn acknowledging(&mut self, reader: &Reader, body: Body, ack: &Ack) {
+    pub(super) fn acknowledging(&mut self, reader: &Reader, body: Body, ack: &Ack) {
         let event = reader.event(body);
         self.events.push_back(event.clone());
         self.acknowledge(event, ack);
     }
 
-    fn acknowledge(&mut self, mut event: Event, ack: &Ack) {
+    pub(super) fn acknowledge(&mut self, mut event: Event, ack: &Ack) {
         if let Some(pending) = self.pending.acknowledged(ack) {
             event.body = Body::Server;
             event.change = None;
@@ -353,7 +218,7 @@ impl OpenAi {
         }
     }
 
-    fn emit(&mut self, reader: &Reader, body: Body) {
+    pub(super) fn emit(&mut self, reader: &Reader, body: Body) {
         self.events.push_back(reader.event(body));
     }
 
@@ -362,58 +227,6 @@ impl OpenAi {
         let problem = format!("{wire_type}: field is no {expected}: {name}");
         self.emit(reader, Body::Wire);
         self.malformed(Malformed::BadEvent, problem, &reader.message, reader.now);
-    }
-
-    /// Reports a message that cannot be read; the session goes on.
-    pub(super) fn malformed(&mut self, kind: Malformed, message: String, source: &Message, now: Instant) {
-        let secrets = &self.settings.secrets;
-        let excerpt = escaped(&secrets.masked_start(source.as_bytes(), EXCERPT_BYTES));
-        let message = secrets.mask(&message);
-        let error = Box::new(Error::Malformed { kind, message, excerpt });
-        self.events.push_back(Event::ours(Body::Error { error, fatal: false }, now));
-    }
-}
-
-/// One message with what has been read of it.
-struct Reader {
-    message: Message,
-    fields: Fields,
-    value: Option<Value>,
-    now: Instant,
-}
-
-impl Reader {
-    /// The whole message as JSON.
-    fn value(&mut self) -> &Value {
-        let message = &self.message;
-        self.value.get_or_insert_with(|| serde_json::from_slice(message.as_bytes()).unwrap_or_default())
-    }
-
-    fn text<'a>(&'a self, field: &'a Field) -> Option<&'a str> {
-        self.message.resolve_field(field)
-    }
-
-    fn event(&self, body: Body) -> Event {
-        Event {
-            body,
-            message: Some(self.message.clone()),
-            wire_type: self.fields.kind.text(),
-            event_id: self.fields.event_id.text(),
-            item_id: self.fields.item_id.text(),
-            response_id: self.fields.response_id.text(),
-            change: None,
-            leads: true,
-            received_at: self.now,
-        }
-    }
-}
-
-impl Message {
-    fn resolve_field<'a>(&'a self, field: &'a Field) -> Option<&'a str> {
-        match field {
-            Field::Str(text) => self.resolve(text),
-            _ => None,
-        }
     }
 }
 
@@ -431,32 +244,3 @@ fn status(status: Option<&str>, details: &Value) -> TurnStatus {
         _ => TurnStatus::Completed,
     }
 }
-
-/// A text with control characters and backslashes escaped, at most 4 KiB of it.
-fn escaped(start: &str) -> String {
-    let mut text = String::new();
-    for letter in start.chars() {
-        let length = text.len();
-        if letter.is_control() || letter == '\\' {
-            text.extend(letter.escape_default());
-        } else {
-            text.push(letter);
-        }
-        if text.len() > EXCERPT_BYTES {
-            text.truncate(length);
-            break;
-        }
-    }
-    text
-}
-
-const EXCERPT_BYTES: usize = 4096;
-
-/// Refusals that only mean that somebody else was first.
-const BENIGN: &[&str] = &[ACTIVE_RESPONSE, CANCEL_NOT_ACTIVE, "item_create_duplicate_item_id"];
-
-/// The refusal of a cancellation that came too late.
-const CANCEL_NOT_ACTIVE: &str = "response_cancel_not_active";
-
-/// The refusal of a second response; the request goes out again after the first.
-const ACTIVE_RESPONSE: &str = "conversation_already_has_active_response";

@@ -8,9 +8,12 @@ mod names;
 mod pending;
 mod playback;
 mod protocol;
+mod reader;
+mod refusals;
 mod sequencer;
 mod services;
 mod session;
+mod told;
 mod turn;
 
 pub use dialect::{Abilities, Dialect};
