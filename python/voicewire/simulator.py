@@ -344,4 +344,8 @@ _SLICE_S = 0.2
 
 def _read(connections: Sequence[str]) -> list[dict[str, Any]]:
     read = [json.loads(text) for text in connections]
-    return [{**each, "received": [json.loads(text) for text in each["received"]]} for each in read]
+    # As `received`: what is no JSON object is no event.
+    return [
+        {**each, "received": [event for text in each["received"] if (event := _json_object(text)) is not None]}
+        for each in read
+    ]

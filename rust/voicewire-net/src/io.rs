@@ -164,9 +164,9 @@ impl IoThread {
             }
             pace.parked(Instant::now());
         });
+        // The work may wake no task, and the thread parks all the same: it must not count as running then.
         self.state.store(PARKED, Ordering::SeqCst);
-        if self.dirty.load(Ordering::SeqCst) {
-            self.state.store(RUNNING, Ordering::SeqCst);
+        while self.dirty.load(Ordering::SeqCst) {
             self.work();
         }
     }
@@ -232,5 +232,33 @@ impl Pace {
 
     fn parked(&self, now: Instant) {
         self.last_park.set(Some(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Notify for Nobody {
+        fn notify(&self) {}
+    }
+
+    #[test]
+    fn a_notification_that_wakes_nobody_loses_no_later_work() {
+        let thread = IoThread::start(0).unwrap();
+        for round in 0..20_000_u32 {
+            // Some of these come while the thread is about to park, and it parks before the job comes.
+            for pause in [round % 997, 3_000] {
+                thread.notify(Arc::new(Nobody), true);
+                (0..pause).for_each(|_| std::hint::spin_loop());
+            }
+            let (done, told) = mpsc::channel();
+            thread.spawn(Box::pin(async move { done.send(()).unwrap_or_default() }));
+            told.recv_timeout(Duration::from_secs(5)).expect("the thread takes work");
+        }
     }
 }
