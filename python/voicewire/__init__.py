@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.ids import generate_id
     from voicewire.keys import ClientSecret
     from voicewire.mint import create_client_secret, create_client_secret_sync
     from voicewire.policy import Limits, Reconnect, Timeouts
@@ -138,6 +139,7 @@ __all__ = [
     "configure",
     "create_client_secret",
     "create_client_secret_sync",
+    "generate_id",
 ]
 
 _ORIGINS = {
@@ -148,6 +150,7 @@ _ORIGINS = {
     "Reply": "turns",
     "Usage": "usage",
     "ClientSecret": "keys",
+    "generate_id": "ids",
     "Prices": "prices",
     **dict.fromkeys(("Calls", "SyncCalls"), "calls"),
     **dict.fromkeys(("create_client_secret", "create_client_secret_sync"), "mint"),
