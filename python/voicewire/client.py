@@ -34,7 +34,7 @@ from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.unbuilt import buildable, refuse_unbuilt
 from voicewire.usage import Usage
-from voicewire.utility import Utility
+from voicewire.utility import Through, Utility
 
 if TYPE_CHECKING:
     from voicewire.simulator import Simulator
@@ -384,11 +384,11 @@ class RealtimeClient(Commands):
             return partial(_decorate, self.once, event)
         call = self._callable(handler)
 
-        def first(seen: Event) -> None:
+        def taken_out(seen: Event) -> Event:
             self._remove(entry)
-            call(seen)
+            return seen
 
-        entry = self._register(event, handler, first)
+        entry = self._register(event, handler, Through(call, taken_out))
         return lambda: self._remove(entry)
 
     def off(self, event: EventKey, handler: Handler | None = None) -> None:
@@ -492,7 +492,8 @@ class RealtimeClient(Commands):
         self._guard.used(event.usage)
 
     def _handler_failed(self, handler: Handler, event: Event, error: BaseException) -> None:
-        handler = getattr(handler, "_handler", handler)
+        while isinstance(handler, Through):
+            handler = handler.handler
         log.error("handler raised: %r on %s", handler, event.type, exc_info=error)
         if not isinstance(event, ErrorEvent):
             self._session.report(HandlerError(handler, event, error), False)
