@@ -36,6 +36,20 @@ __all__ = [
 ]
 
 
+def merge_int16_arrays(left: Any, right: Any) -> Samples:
+    """Join two pieces of audio into a new array; each is a 1-D int16 array, or bytes-like little-endian PCM16.
+
+    In a loop, collect the pieces and call ``numpy.concatenate`` once: every call here copies both sides.
+
+    Raises:
+        TypeError: A side is neither an int16 array nor bytes-like.
+        ValueError: A side has more than one dimension, or an odd byte count.
+    """
+    import numpy as np
+
+    return np.concatenate([_int16("left", left), _int16("right", right)])
+
+
 def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
     """Read a WAV file of any rate, 16-bit or float; several channels are mixed to one.
 
@@ -47,20 +61,6 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
         OSError: The file cannot be read.
     """
     return _voicewire.read_wav(Path(path).read_bytes())
-
-
-def merge_int16_arrays(left: Any, right: Any) -> Samples:
-    """Join two chunks of samples: what ``send_audio`` takes, each; float32 becomes int16.
-
-    Joining chunk by chunk copies all that came before each time; collect them and use ``numpy.concatenate`` instead.
-
-    Raises:
-        TypeError: A chunk is neither an array of samples nor bytes-like.
-        ValueError: More than one dimension, an odd byte count, or NaN.
-    """
-    import numpy as np
-
-    return np.concatenate([float_to_pcm16(left), float_to_pcm16(right)])
 
 
 def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> None:
@@ -84,3 +84,20 @@ def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> N
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(array.astype("<i2", copy=False).tobytes())
+
+
+def _int16(name: str, samples: object) -> Samples:
+    import numpy as np
+
+    if isinstance(samples, (bytes, bytearray, memoryview)):
+        data = bytes(samples)
+        if len(data) % 2:
+            raise ValueError(f"{name} has an odd byte count: {len(data)}")
+        return np.frombuffer(data, "<i2").astype(np.int16)
+    if not isinstance(samples, np.ndarray):
+        raise TypeError(f"{name} is neither an int16 array nor bytes-like: {type(samples).__name__}")
+    if samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
+        raise TypeError(f"{name} is no int16 array: {samples.dtype}")
+    if samples.ndim != 1:
+        raise ValueError(f"{name} is not 1-D: {samples.ndim}-D")
+    return samples.astype(np.int16, copy=False)

@@ -37,7 +37,7 @@ from voicewire.tool_runner import ToolRunner
 from voicewire.tools import Toolbox
 from voicewire.unbuilt import buildable, refuse_unbuilt
 from voicewire.usage import Usage
-from voicewire.utility import Utility
+from voicewire.utility import Through, Utility
 
 if TYPE_CHECKING:
     from voicewire.simulator import Simulator
@@ -381,7 +381,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._guard.used(event.usage)
 
     def _handler_failed(self, handler: Handler, event: Event, error: BaseException) -> None:
-        handler = getattr(handler, "_handler", handler)
+        while isinstance(handler, Through):
+            handler = handler.handler
         log.error("handler raised: %r on %s", handler, event.type, exc_info=error)
         if not isinstance(event, ErrorEvent):
             self._session.report(HandlerError(handler, event, error), False)

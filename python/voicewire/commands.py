@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
 from voicewire import parse
 from voicewire.config import SessionConfig
-from voicewire.content import image_part, parts_of
+from voicewire.content import audio_part, image_part, parts_of
 from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from voicewire.tools import Toolbox
 
 __all__ = ["Commands"]
+
+_OPTIONS = {field.name for field in fields(SessionConfig)}
 
 # Services refuse to make a turn of less: "Expected at least 100ms of audio".
 _SHORTEST_TURN_MS = 100
@@ -117,9 +120,9 @@ class Commands:
         if image is not None:
             parts.append(image_part("image", image))
         if audio is not None:
-            parts.append({"type": "input_audio", "audio": audio})
+            parts.append(audio_part("audio", audio))
         if text is not None:
-            parts.append({"type": "input_text", "text": text})
+            parts.append({"type": "input_text", "text": parse.text("text", text)})
         if not parts:
             raise ConfigError("nothing to send: give text, audio or image", field="text")
         return self.send_user_message_content(parts, respond=turn_complete)
@@ -132,30 +135,39 @@ class Commands:
         Args:
             overrides: Session options or fields of ``response.create`` for this response. ``conversation="none"``
                 answers outside of the conversation, beside a running response; match it by ``metadata``.
+
+        Raises:
+            ConfigError: An option has a value that does not fit, or an override is not JSON.
         """
+        options = {name: value for name, value in overrides.items() if name in _OPTIONS}
+        overrides.update(buildable(SessionConfig.from_options(**options)).to_dict())
         if self._session.uncommitted_ms() >= _SHORTEST_TURN_MS and self.get_turn_detection_type() is None:
             self.commit_audio()
         return self._command("create_response", overrides)
 
     def request_response(self, instruction: str | None = None) -> Receipt:
         """Ask for a response, with an instruction for this one."""
-        return self.create_response(**({} if instruction is None else {"instructions": instruction}))
+        return self.create_response(
+            **({} if instruction is None else {"instructions": parse.text("instruction", instruction)})
+        )
 
     def cancel_response(self, item_id: str | None = None, sample_count: int | None = None) -> Receipt:
         """Stop the response in progress; audio of it that still comes is dropped.
 
         Args:
-            item_id: The item to cut where the listener stopped hearing it.
+            item_id: The item to cut where the listener stopped hearing it. Nothing is cut unless both are given.
             sample_count: Samples of it that were heard, at the rate of ``AudioDelta.sample_rate``; at most those that
                 came count, and 0 cuts nothing.
 
         Returns:
             A receipt that resolves with the cancelled ``response.done``, or None where nothing was in progress.
         """
-        if item_id is None or sample_count is None:
-            return self._command("cancel_response")
-        payload = {"item_id": parse.text("item_id", item_id), "samples": parse.integer("sample_count", sample_count)}
-        return self._command("cancel_response", payload)
+        heard: dict[str, Any] = {}
+        if item_id is not None:
+            heard["item_id"] = parse.text("item_id", item_id)
+        if sample_count is not None:
+            heard["samples"] = parse.integer("sample_count", sample_count)
+        return self._command("cancel_response", heard if len(heard) == 2 else {})
 
     def interrupt(self) -> Receipt:
         """Stop the answer: cancel the response in progress and cut what plays where the listener stopped hearing it.

@@ -11,7 +11,7 @@ from typing import Any
 from voicewire import parse
 from voicewire.exceptions import ConfigError
 
-__all__ = ["image_part", "parts_of"]
+__all__ = ["audio_part", "image_part", "parts_of"]
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -37,23 +37,29 @@ def _part(field: str, part: object) -> dict[str, Any]:
     if not isinstance(part, Mapping):
         raise ConfigError(f"{field} is no mapping", field=field, value=part)
     kind = parse.text(f"{field}.type", part.get("type"))
-    if kind == "input_audio" and not isinstance(part.get("audio"), str):
-        return {**part, "audio": _base64(f"{field}.audio", part.get("audio"))}
+    if kind == "input_audio":
+        return {**part, **audio_part(f"{field}.audio", part.get("audio"))}
     if kind == "input_image" and "image" in part:
         made = image_part(f"{field}.image", part["image"], part.get("mime_type"))
         return {**made, **{key: value for key, value in part.items() if key not in ("image", "mime_type")}}
-    if kind == "input_text":
-        parse.text(f"{field}.text", part.get("text"))
+    key = {"input_text": "text", "input_image": "image_url"}.get(kind)
+    if key is not None:
+        parse.text(f"{field}.{key}", part.get(key))
     return dict(part)
 
 
-def _base64(field: str, samples: object) -> str:
+def audio_part(field: str, audio: object) -> dict[str, Any]:
+    """The part for audio: samples as for ``send_audio``, or base64 text, which passes as it is.
+
+    Raises:
+        ConfigError: It is neither.
+    """
     from voicewire._voicewire import base64_encode
 
     try:
-        return base64_encode(samples)
+        return {"type": "input_audio", "audio": audio if isinstance(audio, str) else base64_encode(audio)}
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{field}: {error}", field=field, value=type(samples).__name__) from error
+        raise ConfigError(f"{field}: {error}", field=field, value=type(audio).__name__) from error
 
 
 def image_part(field: str, image: object, mime_type: str | None = None, detail: str | None = None) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def _image_url(field: str, image: object, mime_type: str | None) -> str:
     if not isinstance(image, (bytes, bytearray, memoryview)):
         raise ConfigError(f"{field} is neither bytes, path nor URL", field=field, value=type(image).__name__)
     data = bytes(image)
-    kind = mime_type or _mime_type(data)
+    kind = _mime_type(data) if mime_type is None else parse.text("mime_type", mime_type)
     if kind is None:
         raise ConfigError(f"{field} is no PNG, JPEG, WebP or GIF: give mime_type=", field=field, value=data[:8])
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

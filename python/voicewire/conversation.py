@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from voicewire import parse
 from voicewire._voicewire import ConversationItem, ConversationStore, decode_event
 from voicewire.events import AudioDelta, Event, InputTranscript, TextDelta, TranscriptDelta
+from voicewire.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from voicewire.audio import Samples
@@ -174,8 +175,11 @@ class Conversation:
             The item that it changed and what it added, None and None where it changed none.
 
         Raises:
-            ConfigError: The event is not JSON.
+            ConfigError: The event is no mapping with a "type", or not JSON.
         """
+        if not isinstance(event, Mapping):
+            raise ConfigError("event is no mapping", field="event", value=event)
+        parse.text("event.type", event.get("type"))
         changes = decode_event(self._store, parse.json_text("event", event))
         if not changes:
             return None, None

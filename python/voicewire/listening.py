@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from voicewire.exceptions import ConnectionClosed
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
+from voicewire.utility import Through
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
@@ -77,11 +78,11 @@ class Listening:
             return partial(_decorate, self.once, event)
         call = self._callable(handler)
 
-        def first(seen: Event) -> None:
+        def taken_out(seen: Event) -> Event:
             self._remove(entry)
-            call(seen)
+            return seen
 
-        entry = self._register(event, handler, first)
+        entry = self._register(event, handler, Through(call, taken_out))
         return lambda: self._remove(entry)
 
     def off(self, event: EventKey, handler: Handler | None = None) -> None:

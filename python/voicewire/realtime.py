@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from voicewire import parse
+from voicewire.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from voicewire.client import RealtimeClient
@@ -35,9 +36,11 @@ class Realtime:
             A receipt that resolves with the server's answer where the protocol has one, else once it is written.
 
         Raises:
-            ConfigError: The payload is not JSON.
+            ConfigError: The payload is no mapping or not JSON.
             ConnectionClosed: The session is closing or closed.
         """
+        if payload is not None and not isinstance(payload, Mapping):
+            raise ConfigError("payload is no mapping", field="payload", value=payload)
         message = {"type": parse.text("type", type), "payload": dict(payload or {})}
         receipt: Receipt = self._client._command("raw", message)
         return receipt

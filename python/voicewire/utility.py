@@ -15,10 +15,22 @@ if TYPE_CHECKING:
     from voicewire.events import Event
     from voicewire.handlers import Handler
 
-__all__ = ["UTILITY_EVENTS", "Utility"]
+__all__ = ["UTILITY_EVENTS", "Through", "Utility"]
 
 _OF_ITEMS = ("conversation.updated", "conversation.item.appended", "conversation.item.completed")
 UTILITY_EVENTS = (*_OF_ITEMS, "conversation.interrupted", "realtime.event")
+
+
+class Through:
+    """A handler that is called with what a function makes of each event; an error names the handler itself."""
+
+    def __init__(self, handler: Handler, make: Callable[[Any], Any]) -> None:
+        self.handler = handler
+        self._make = make
+
+    def __call__(self, event: Any) -> None:
+        """Make and hand on."""
+        self.handler(self._make(event))
 
 
 class Utility:
@@ -41,12 +53,12 @@ class Utility:
         elif name == "conversation.interrupted":
             interrupted = ConversationUpdate(name)
             self._tokens[self._last] = [
-                self._session.add_handler("neutral:speech_started", lambda _: handler(interrupted))
+                self._session.add_handler("neutral:speech_started", Through(handler, lambda _: interrupted))
             ]
         else:
             self._tokens[self._last] = [
-                self._session.add_handler("wire:*", lambda event: handler(_logged(event, "server"))),
-                self._session.add_handler("sent:*", lambda event: handler(_logged(event, "client"))),
+                self._session.add_handler("wire:*", Through(handler, lambda event: _logged(event, "server"))),
+                self._session.add_handler("sent:*", Through(handler, lambda event: _logged(event, "client"))),
             ]
         return self._last
 

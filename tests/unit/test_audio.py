@@ -143,3 +143,50 @@ def test_the_shipped_question_is_speech_of_two_to_three_seconds() -> None:
     assert rate == 24_000
     assert 1.5 < len(samples) / rate < 3.0
     assert np.abs(samples).max() > 10_000
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (np.array([1, -2], np.int16), np.array([32_767], np.int16)),
+        (b"\1\0\xfe\xff", np.array([32_767], np.int16)),
+        (bytearray(b"\1\0\xfe\xff"), memoryview(b"\xff\x7f")),
+        (np.array([1, 9, -2, 9], np.int16)[::2], np.array([32_767], ">i2")),
+    ],
+    ids=["arrays", "bytes", "bytes-like", "strided and big-endian"],
+)
+def test_two_pieces_of_audio_become_one(left: Any, right: Any) -> None:
+    merged = audio.merge_int16_arrays(left, right)
+
+    assert merged.tolist() == [1, -2, 32_767]
+    assert merged.dtype == np.int16
+    assert merged.flags.c_contiguous
+    assert merged.flags.writeable
+
+
+@pytest.mark.parametrize("empty", [b"", np.zeros(0, np.int16)], ids=["bytes", "array"])
+def test_an_empty_piece_adds_nothing_and_the_result_is_a_copy(empty: Any) -> None:
+    samples = np.array([1, 2], np.int16)
+
+    merged = audio.merge_int16_arrays(empty, samples)
+    samples[0] = 7
+
+    assert merged.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("wrong", [None, [1, 2], "AAA=", 7, np.zeros(2, np.float32), np.zeros(2, np.int32)], ids=repr)
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_piece_of_another_type_is_refused_by_name(side: str, wrong: Any) -> None:
+    pieces: dict[str, Any] = {"left": b"", "right": b"", side: wrong}
+
+    with pytest.raises(TypeError, match=side):
+        audio.merge_int16_arrays(**pieces)
+
+
+@pytest.mark.parametrize("wrong", [b"\0", np.zeros((1, 2), np.int16)], ids=["odd", "2-D"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_piece_of_another_shape_is_refused_by_name(side: str, wrong: Any) -> None:
+    pieces: dict[str, Any] = {"left": b"", "right": b"", side: wrong}
+
+    with pytest.raises(ValueError, match=side):
+        audio.merge_int16_arrays(**pieces)
