@@ -298,3 +298,26 @@ fn audio_without_ids_is_interrupted_each_time_and_never_cut() {
     }
     assert!(session.written(20_000).is_empty());
 }
+
+#[test]
+fn responses_without_ids_are_interrupted_once_each_and_the_next_one_plays() {
+    let mut session = Session::open();
+    let nameless = |kind: &str| json!({"type": kind, "response": {"status": "cancelled"}});
+    for at in [0, 10_000] {
+        session.receive(at, nameless("response.created"));
+        let audio = session.audio(at, "", "", 3 * RATE);
+        assert_eq!(kinds(&audio), ["audio"]);
+        assert_eq!(heard(&session.receive(at + 1_000, speech())), (Some(1_000), true));
+        assert_eq!(kinds(&session.receive(at + 1_100, speech())), ["speech_started"]);
+        session.receive(at + 1_200, nameless("response.done"));
+    }
+}
+
+#[test]
+fn absurd_counts_do_no_harm() {
+    let mut session = speaking(1);
+    session.send(played("a", u64::MAX));
+    session.send(Command::CancelResponse { truncate: Some(("a".to_owned(), u64::MAX)) });
+
+    assert_eq!(cut(&session.written(0))["audio_end_ms"], 1_000);
+}

@@ -270,3 +270,18 @@ fn a_race_that_nobody_asked_for_is_no_error() {
 
     assert_eq!(kinds(&session.receive(0, unnamed("conversation_already_has_active_response"))), ["wire"]);
 }
+
+#[test]
+fn a_request_that_lost_the_race_to_the_services_own_response_goes_out_again() {
+    let mut session = Session::open();
+    let (_, event_id) = session.send(Command::CreateResponse(Map::new()));
+    session.written(0);
+
+    // The service began a response by itself, and refuses ours behind it.
+    session.receive(1, created("by_itself"));
+    let events = session.receive(2, refusal("conversation_already_has_active_response", &event_id));
+    assert_eq!((kinds(&events), session.written(2).len()), (vec!["wire"], 0));
+    session.receive(3, done("by_itself", "completed"));
+
+    assert_eq!(types(&session.written(3)), ["response.create"]);
+}

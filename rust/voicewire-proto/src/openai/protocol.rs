@@ -167,7 +167,7 @@ impl OpenAi {
     fn cancel(&mut self, truncated: Option<(String, u64)>, id: CommandId, now: Instant) {
         self.turns.cancel_active();
         let cut = truncated.and_then(|(item_id, samples)| {
-            let ms = samples * 1000 / u64::from(self.output_sample_rate);
+            let ms = samples.saturating_mul(1000) / u64::from(self.output_sample_rate);
             let (content_index, audio_end_ms) = self.turns.playback.clamp(&item_id, ms)?;
             // The service refuses to cut at 0.
             (audio_end_ms > 0).then_some(Cut { item_id, content_index, audio_end_ms })
@@ -180,7 +180,7 @@ impl OpenAi {
     }
 
     fn interrupt(&mut self, id: CommandId, now: Instant) {
-        let active = self.turns.active().filter(|active| !self.turns.is_cancelled(Some(active))).map(str::to_owned);
+        let active = self.turns.running().map(str::to_owned);
         let cut = self.interrupted(now, Event::ours(Body::Server, now));
         match (active, cut) {
             (Some(active), cut) => {

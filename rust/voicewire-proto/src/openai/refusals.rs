@@ -27,6 +27,10 @@ impl OpenAi {
             None => self.refused_without_id(&code),
         };
         let Some(pending) = refused else {
+            let id = error.event_id.as_deref().unwrap_or_default();
+            if code == ACTIVE_RESPONSE && self.sequencer.postpone(id) {
+                return self.emit(reader, Body::Wire);
+            }
             if BENIGN.contains(&code.as_str()) && error.event_id.is_none() {
                 return self.emit(reader, Body::Wire);
             }

@@ -11,6 +11,8 @@ use super::protocol::Outgoing;
 #[derive(Debug, Default)]
 pub(super) struct Sequencer {
     in_flight: Option<Outgoing>,
+    /// The request that the newest response seemed to answer; the service may have begun that one by itself.
+    answered: Option<Outgoing>,
     waiting: VecDeque<Outgoing>,
 }
 
@@ -37,15 +39,19 @@ impl Sequencer {
 
     /// The service began a response.
     pub(super) fn created(&mut self) {
-        self.in_flight = None;
+        self.answered = self.in_flight.take();
     }
 
-    /// The service knows of an active response that we do not: the request waits for its end.
-    pub(super) fn postpone(&mut self, event_id: &str) {
-        if let Some(mut request) = self.in_flight.take_if(|request| request.event_id == event_id) {
-            request.settles = None;
-            self.waiting.push_front(request);
-        }
+    /// The service knows of an active response that we do not, or that we took for the answer: the request waits for its
+    /// end. False where it is none of ours.
+    pub(super) fn postpone(&mut self, event_id: &str) -> bool {
+        let is_it = |request: &mut Outgoing| request.event_id == event_id;
+        let Some(mut request) = self.in_flight.take_if(is_it).or_else(|| self.answered.take_if(is_it)) else {
+            return false;
+        };
+        request.settles = None;
+        self.waiting.push_front(request);
+        true
     }
 
     /// A request was refused or had no answer.

@@ -10,6 +10,8 @@ use super::playback::{Heard, Playback};
 pub(super) struct Turns {
     /// The default-conversation response in progress.
     active: Option<String>,
+    /// Whether that one was cancelled or spoken over.
+    is_stopped: bool,
     /// Responses whose late audio is dropped, newest last.
     cancelled: VecDeque<String>,
     /// Responses whose odd audio byte has been reported.
@@ -27,6 +29,7 @@ const REMEMBERED: usize = 32;
 impl Turns {
     pub(super) fn response_created(&mut self, response_id: &str) {
         self.active = Some(response_id.to_owned());
+        self.is_stopped = false;
         self.playback.response_began();
     }
 
@@ -43,9 +46,11 @@ impl Turns {
 
     /// Marks the active response: audio of it that still comes is late.
     pub(super) fn cancel_active(&mut self) {
-        if let Some(id) = self.active.clone().filter(|id| !self.is_cancelled(Some(id))) {
+        // Without an id, late audio of this response cannot be told from that of the next.
+        if let Some(id) = self.active.clone().filter(|id| !id.is_empty() && !self.is_cancelled(Some(id))) {
             remember(&mut self.cancelled, id);
         }
+        self.is_stopped = self.active.is_some();
     }
 
     pub(super) fn is_cancelled(&self, response_id: Option<&str>) -> bool {
@@ -82,14 +87,14 @@ impl Turns {
     /// on. None where there is nothing to interrupt.
     pub(super) fn interrupt(&mut self, now: Instant) -> Option<Option<Heard>> {
         let heard = self.playback.interrupt(now, self.is_active());
-        let is_news = self.active.as_deref().is_some_and(|id| !self.is_cancelled(Some(id)));
+        let is_news = self.running().is_some();
         self.cancel_active();
         (is_news || heard.is_some()).then_some(heard)
     }
 
-    /// The default-conversation response in progress; empty where the service gives no ids.
-    pub(super) fn active(&self) -> Option<&str> {
-        self.active.as_deref()
+    /// The default-conversation response in progress, unless it was stopped; empty where the service gives no ids.
+    pub(super) fn running(&self) -> Option<&str> {
+        self.active.as_deref().filter(|_| !self.is_stopped)
     }
 }
 
