@@ -93,8 +93,8 @@ class Destination:
         }
         names_model = bool(given and given.rpartition("/")[2])
         made = cls(provider, model, url, dialect, api_key, token_provider, options, names_model)
-        # Where a customer has an address of his own, the environment may tell it until `connect`.
-        if made.address is not None or provider == "sim" or has_own_address(dialect) or dialect == "beta":
+        # The simulator's address is known at `connect`, and until then the environment may tell a customer's own.
+        if made.address is not None or has_own_address(dialect) or provider not in ("sim", "azure"):
             made.check(api_key)
         return made
 

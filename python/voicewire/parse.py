@@ -75,7 +75,7 @@ def json_text(field: str, value: object) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"not JSON ({error})", field=field) from None
+        raise ConfigError(f"{field} is not JSON ({error})", field=field) from None
 
 
 def known_names(what: str, names: Iterable[object], choices: Sequence[str]) -> None:

@@ -319,7 +319,7 @@ def test_events_can_be_fed_by_hand() -> None:
     assert conversation.process_event(delta("output_text", "a", "Hi."))[1] == vw.Delta(text="Hi.")
     assert conversation.process_event({"type": "response.done", "response": {}}) == (None, None)
     assert [item.text for item in conversation] == ["Hi."]
-    with pytest.raises(vw.ConfigError, match="event.type is no string"):
+    with pytest.raises(vw.ConfigError, match=r"event\.type is no string"):
         conversation.process_event({"type": object()})
 
 

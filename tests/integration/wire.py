@@ -66,3 +66,33 @@ def _delta(type: str, delta: str, response: str, item: str) -> dict[str, Any]:
         "content_index": 0,
         "delta": delta,
     }
+
+
+def item_told(type: str, item: str, /, *, previous: str | None = None, **fields: Any) -> dict[str, Any]:
+    """An item of the user, unless the fields say otherwise: ``type`` is "added", "done" or "retrieved"."""
+    told = {"id": item, "type": "message", "role": "user", "status": "completed", "content": [], **fields}
+    event = {"type": f"conversation.item.{type}", "event_id": f"event_{type}_{item}", "item": told}
+    return event if type == "retrieved" else {**event, "previous_item_id": previous}
+
+
+def of_item(type: str, item: str, **fields: Any) -> dict[str, Any]:
+    """Any other event about an item."""
+    return {"type": type, "event_id": f"event_{type}_{item}", "item_id": item, **fields}
+
+
+def input_transcript(text: str, item: str = "item_user", *, final: bool = True) -> dict[str, Any]:
+    """The whole words of the user, or a piece."""
+    kind, key = ("completed", "transcript") if final else ("delta", "delta")
+    return of_item(f"conversation.item.input_audio_transcription.{kind}", item, content_index=0, **{key: text})
+
+
+def transcript_delta(text: str, *, response: str = "resp_1", item: str = "item_1") -> dict[str, Any]:
+    return _delta("response.output_audio_transcript.delta", text, response, item)
+
+
+def arguments_delta(text: str, *, response: str = "resp_1", item: str = "item_1") -> dict[str, Any]:
+    return {**_delta("response.function_call_arguments.delta", text, response, item), "call_id": "call_1"}
+
+
+def speech_stopped(at_ms: int, item: str = "item_user") -> dict[str, Any]:
+    return of_item("input_audio_buffer.speech_stopped", item, audio_end_ms=at_ms)

@@ -165,7 +165,11 @@ impl Conversation {
             let mut item = lock(&shared);
             let before = item.bytes();
             item.told(fields);
-            let completed = item.status.as_deref() == Some("completed") && !item.completed;
+            let is_complete = match item.status.as_deref() {
+                Some(status) => status == "completed",
+                None => fields.is_done,
+            };
+            let completed = is_complete && !item.completed;
             item.completed |= completed;
             (before, completed, item.bytes())
         };

@@ -42,6 +42,8 @@ pub struct ItemFields {
     pub name: Option<String>,
     /// Where it stands.
     pub place: Place,
+    /// Whether the message says that the item is done; outputs of calls have no status that would.
+    pub is_done: bool,
     /// The item's own JSON, without audio.
     pub raw: String,
 }
@@ -79,9 +81,9 @@ impl ItemFields {
             ..Self::default()
         };
         let mut item = item.clone();
-        for part in item["content"].as_array_mut().into_iter().flatten() {
-            fields.read_part(part);
-        }
+        // Not by index: that would add a `content` to items without one.
+        let content = item.get_mut("content").and_then(Value::as_array_mut);
+        content.into_iter().flatten().for_each(|part| fields.read_part(part));
         fields.raw = item.to_string();
         Some(fields)
     }

@@ -152,7 +152,10 @@ impl PySession {
                 self.tell(py, "_settled", (receipt, event::build(py, *event)?, py.None(), ignored))
             }
             Outcome::Done => self.tell(py, "_settled", (receipt, py.None(), py.None())),
-            Outcome::Failed(error) => self.tell(py, "_settled", (receipt, py.None(), from_error(py, &error)?)),
+            Outcome::Failed(error) => {
+                self.memory.refused(receipt);
+                self.tell(py, "_settled", (receipt, py.None(), from_error(py, &error)?))
+            }
         }
     }
 

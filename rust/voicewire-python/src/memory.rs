@@ -25,8 +25,8 @@ struct Input {
     speech: VecDeque<(String, u64)>,
     /// First sample behind the last commit or clear of ours.
     uncommitted: u64,
-    /// Commits of ours that the server has not confirmed.
-    commits: VecDeque<(u64, u64)>,
+    /// Commits of ours that the server has not confirmed: the receipt, and the samples.
+    commits: VecDeque<(u64, (u64, u64))>,
 }
 
 /// Utterances and commits remembered; one of each is usual.
@@ -51,13 +51,25 @@ impl Memory {
         lock(&self.input).tape.push(samples);
     }
 
-    /// The audio sent so far became a turn, or was taken back.
-    pub(crate) fn closed_turn(&self, committed: bool) {
+    /// The audio sent so far became a turn by the command of that receipt, or was taken back.
+    pub(crate) fn closed_turn(&self, committed: bool, receipt: u64) {
         let mut input = lock(&self.input);
         let span = (input.uncommitted, input.tape.end());
         input.uncommitted = span.1;
         if committed {
-            remember(&mut input.commits, span);
+            remember(&mut input.commits, (receipt, span));
+        }
+    }
+
+    /// A command failed; where it was a commit, its audio still waits for one.
+    pub(crate) fn refused(&self, receipt: u64) {
+        let mut input = lock(&self.input);
+        if let Some(at) = input.commits.iter().position(|(known, _)| *known == receipt) {
+            let from = input.commits.remove(at).map_or(u64::MAX, |(_, (from, _))| from);
+            match input.commits.get_mut(at) {
+                Some((_, next)) => next.0 = from,
+                None => input.uncommitted = input.uncommitted.min(from),
+            }
         }
     }
 
@@ -99,7 +111,7 @@ impl Memory {
                 let known = input.speech.iter().position(|(item, _)| item == id);
                 known.and_then(|known| input.speech.remove(known)).map(|(_, start)| (start, at(ms, rate)))
             }
-            Body::InputCommitted => input.commits.pop_front(),
+            Body::InputCommitted => input.commits.pop_front().map(|(_, span)| span),
             _ => None,
         };
         if let Some((from, to)) = span {

@@ -137,7 +137,7 @@ impl PySession {
         let closes_turn = closes_turn(&command);
         self.net.send(command, id).map_err(|error| send_error(py, &error))?;
         if let Some(committed) = closes_turn {
-            self.memory.closed_turn(committed);
+            self.memory.closed_turn(committed, receipt);
         }
         Ok((receipt, event_id))
     }

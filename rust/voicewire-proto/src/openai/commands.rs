@@ -74,7 +74,7 @@ pub(super) fn truncate(cut: Cut, event_id: &str) -> Encoded {
 pub(super) fn seed(dialect: &Dialect, item: &Value, event_id: &str) -> Encoded {
     let mut item = item.clone();
     if item["role"] == "assistant" {
-        for part in item["content"].as_array_mut().into_iter().flatten() {
+        for part in item.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
             match part["type"].as_str() {
                 Some("text" | "output_text") => part["type"] = dialect.assistant_content.0.into(),
                 Some("audio" | "output_audio") => part["type"] = dialect.assistant_content.1.into(),

@@ -198,6 +198,9 @@ impl OpenAi {
     fn push(&mut self, id: CommandId, encoded: Encoded) {
         let settles = (encoded.ack == Ack::None).then_some(id.receipt);
         for message in encoded.messages {
+            if let (Some("root"), Some(id)) = (message["previous_item_id"].as_str(), message["item"]["id"].as_str()) {
+                self.turns.put_first(id);
+            }
             let event_id = message["event_id"].as_str().unwrap_or_default().to_owned();
             let settles = settles.filter(|_| event_id == id.event_id);
             let asks = encoded.ack == Ack::ResponseCreated && event_id == id.event_id && !is_out_of_band(&message);

@@ -7,7 +7,7 @@ use super::protocol::{OpenAi, CONFIG_EVENT_ID};
 use super::reader::Reader;
 use super::session::mismatches;
 use crate::event::{Body, Event};
-use crate::item::{ItemChange, ItemFields};
+use crate::item::{ItemChange, ItemFields, Place};
 use crate::message::Text;
 use crate::protocol::Outcome;
 
@@ -57,8 +57,14 @@ impl OpenAi {
     /// A message that tells an item; `ack` says what it answers.
     pub(super) fn item_told(&mut self, reader: &mut Reader, ack: Option<fn(String) -> Ack>) {
         let value = reader.value();
-        let fields = ItemFields::read(&value["item"], &value["previous_item_id"]);
+        let mut fields = ItemFields::read(&value["item"], &value["previous_item_id"]);
         let id = fields.as_ref().map(|fields| fields.id.clone()).unwrap_or_default();
+        if let Some(fields) = &mut fields {
+            fields.is_done = reader.text(&reader.fields.kind) == Some("conversation.item.done");
+            if fields.place == Place::Untold && self.turns.is_first(&fields.id) {
+                fields.place = Place::First;
+            }
+        }
         let is_outside = self.turns.is_outside(reader.text(&reader.fields.response_id));
         let change = fields.filter(|_| !is_outside).map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
         let event = Event { item_id: Text::owned(id.clone()), change, ..reader.event(Body::Server) };

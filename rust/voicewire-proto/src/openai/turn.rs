@@ -20,6 +20,8 @@ pub(super) struct Turns {
     call_names: VecDeque<(String, String)>,
     /// Responses that belong to no conversation.
     outside: VecDeque<String>,
+    /// Items of ours that were put before all others: the service tells them without a previous one, like the first.
+    first: VecDeque<String>,
     pub(super) playback: Playback,
 }
 
@@ -73,6 +75,14 @@ impl Turns {
 
     pub(super) fn is_outside(&self, response_id: Option<&str>) -> bool {
         response_id.is_some_and(|id| self.outside.iter().any(|known| known == id))
+    }
+
+    pub(super) fn put_first(&mut self, item_id: &str) {
+        remember(&mut self.first, item_id.to_owned());
+    }
+
+    pub(super) fn is_first(&self, item_id: &str) -> bool {
+        self.first.iter().any(|known| known == item_id)
     }
 
     pub(super) fn call_added(&mut self, call_id: &str, name: &str) {
