@@ -88,7 +88,7 @@ async def test_its_ids_and_words_are_attributes(type: str, sample: dict[str, Any
         assert event.event_id == message.get("event_id")
         item, response = message.get("item"), message.get("response")
         item_id = item.get("id") if isinstance(item, dict) else message.get("item_id")
-        assert event.item_id == (item_id if type.startswith("conversation.item") or item is None else event.item_id)
+        assert event.item_id == item_id
         assert event.response_id == (response["id"] if isinstance(response, dict) else message.get("response_id"))
         if event.__class__ in TEXTS:
             assert event.text == message[TEXTS[event.__class__]]
@@ -96,6 +96,13 @@ async def test_its_ids_and_words_are_attributes(type: str, sample: dict[str, Any
             assert (event.call_id, event.name, event.arguments) == (message["call_id"], message["name"], {"a": 1})
         if isinstance(event, vw.AudioDelta):
             assert event.audio.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("type", ["conversation.item.added", "response.output_item.added", "response.output_item.done"])
+async def test_an_item_without_an_id_gives_none(type: str) -> None:
+    seen, _ = await received({"type": type, "item": {"type": "message", "role": "user", "content": []}})
+
+    assert [event.item_id for event in seen] == [None]
 
 
 @pytest.mark.parametrize(("type", "sample"), cases("ga", "client") + cases("beta", "client"))

@@ -8,7 +8,6 @@ use super::reader::Reader;
 use super::session::mismatches;
 use crate::event::{Body, Event};
 use crate::item::{ItemChange, ItemFields, Place};
-use crate::message::Text;
 use crate::protocol::Outcome;
 
 impl OpenAi {
@@ -67,7 +66,8 @@ impl OpenAi {
         }
         let is_outside = self.turns.is_outside(reader.text(&reader.fields.response_id));
         let change = fields.filter(|_| !is_outside).map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
-        let event = Event { item_id: Text::owned(id.clone()), change, ..reader.event(Body::Server) };
+        let item_id = Some(id.as_str()).filter(|id| !id.is_empty()).into();
+        let event = Event { item_id, change, ..reader.event(Body::Server) };
         self.events.push_back(event.clone());
         if let Some(ack) = ack {
             self.acknowledge(event, &ack(id));
@@ -86,6 +86,7 @@ impl OpenAi {
         if let (Some(call_id), Some(name)) = (item["call_id"].as_str(), item["name"].as_str()) {
             self.turns.call_added(call_id, name);
         }
-        self.emit(reader, Body::Server);
+        let item_id = item["id"].as_str().into();
+        self.events.push_back(Event { item_id, ..reader.event(Body::Server) });
     }
 }
