@@ -19,6 +19,7 @@ use crate::io;
 use crate::keepalive::{Due, Keepalive};
 use crate::link::{Link, Step};
 use crate::outbox::{Entry, Phase};
+use crate::reconnect::Outages;
 use crate::session::{Plan, Shared};
 use crate::settings::Timeouts;
 use crate::socket;
@@ -35,45 +36,62 @@ const FORBIDDEN_CODE: (u16, &str) = (1002, "Protocol violation");
 
 /// One connection from the first packet to the last.
 pub(crate) struct Driver {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     target: Target,
-    timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     inbox: Arc<Inbox>,
-    protocol: Box<dyn Protocol>,
-    batch: Vec<Delivery>,
+    pub(crate) protocol: Box<dyn Protocol>,
+    pub(crate) outages: Outages,
+    pub(crate) batch: Vec<Delivery>,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
 }
 
 /// How a connection ended.
-struct End {
-    code: u16,
-    reason: String,
-    clean: bool,
-    error: Option<Error>,
+pub(crate) struct End {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    pub(crate) clean: bool,
+    pub(crate) error: Option<Error>,
+}
+
+/// How a connection was left.
+pub(crate) enum Left {
+    /// It ended.
+    Lost(End),
+    /// The protocol wants another.
+    Switched,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, inbox, protocol } = plan;
-        Self { shared, target, timeouts, inbox, protocol, batch: Vec::new(), asked: None }
+        let Plan { target, timeouts, reconnect, inbox, protocol } = plan;
+        let outages = Outages::new(reconnect);
+        Self { shared, target, timeouts, inbox, protocol, outages, batch: Vec::new(), asked: None }
     }
 
     pub(crate) async fn run(mut self) {
-        let deadline = tokio::time::Instant::now() + self.timeouts.connect;
-        match self.connect(deadline).await {
-            Ok(mut link) => {
-                let end = self.serve(&mut link).await;
-                let unsettled = link.unsettled();
-                // The socket is closed before the application hears of the end.
-                drop(link);
-                self.finish(end, unsettled);
-            }
-            Err(failure) => self.fail(failure),
+        let mut link = match self.connect().await {
+            Ok(link) => link,
+            Err(failure) => return self.fail(failure),
+        };
+        let session_id = self.protocol.session_id().map(str::to_owned);
+        self.batch.insert(0, self.delivery(Item::Connected(session_id), 0));
+        loop {
+            let left = self.serve(&mut link).await;
+            let mut unsettled = link.unsettled();
+            // The socket is closed before the application hears of the end.
+            drop(link);
+            link = match self.again(left, &mut unsettled).await {
+                Ok(link) => link,
+                Err(end) => return self.finish(end, unsettled),
+            };
         }
     }
 
-    async fn connect(&mut self, deadline: tokio::time::Instant) -> Result<Link, ConnectFailure> {
+    /// One attempt, from the name lookup to the ready session.
+    pub(crate) async fn connect(&mut self) -> Result<Link, ConnectFailure> {
+        let deadline = tokio::time::Instant::now() + self.timeouts.connect;
         let opened = tokio::select! {
             opened = socket::open(&self.target, deadline) => opened.map_err(ConnectFailure::Connect)?,
             () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
@@ -95,8 +113,6 @@ impl Driver {
             }
             outbox.phase = Phase::Open;
         }
-        let session_id = self.protocol.session_id().map(str::to_owned);
-        self.batch.insert(0, self.delivery(Item::Connected(session_id), 0));
         // What was kept until now goes out in the first turn.
         self.shared.news.store(true, Ordering::SeqCst);
         Ok(link)
@@ -112,6 +128,14 @@ impl Driver {
     async fn greeting(&mut self, link: &mut Link) -> Result<(), ConnectFailure> {
         self.protocol.start(Instant::now());
         self.collect();
+        // Services to which the client speaks first.
+        self.transmit(link);
+        if link.flushing {
+            if let Err(error) = link.websocket.flush().await {
+                let end = self.broken(link, error).await;
+                return Err(ConnectFailure::Closed { code: end.code, reason: end.reason });
+            }
+        }
         while !self.protocol.is_ready() {
             let closed = |code, reason: &str| ConnectFailure::Closed { code, reason: reason.to_owned() };
             match link.websocket.next().await {
@@ -133,9 +157,12 @@ impl Driver {
         Ok(())
     }
 
-    async fn serve(&mut self, link: &mut Link) -> End {
+    async fn serve(&mut self, link: &mut Link) -> Left {
         loop {
             self.deliver();
+            if link.deadline.is_none() && self.protocol.wants_switch(Instant::now()) && self.pause() {
+                return self.part(link).await;
+            }
             let step = link.step(&self.shared, self.protocol.poll_timeout()).await;
             let end = match step {
                 Step::Closing => {
@@ -152,7 +179,7 @@ impl Driver {
                 Step::Failed(error) => Some(self.broken(link, error).await),
             };
             if let Some(end) = end {
-                return end;
+                return Left::Lost(end);
             }
         }
     }
@@ -187,7 +214,7 @@ impl Driver {
         None
     }
 
-    fn received(&mut self, link: &mut Link, message: WsMessage) {
+    pub(crate) fn received(&mut self, link: &mut Link, message: WsMessage) {
         let now = Instant::now();
         link.keepalive.alive(now);
         let stats = &self.shared.stats;
@@ -231,7 +258,7 @@ impl Driver {
     }
 
     /// Moves what the protocol has to tell into the batch.
-    fn collect(&mut self) {
+    pub(crate) fn collect(&mut self) {
         while let Some(event) = self.protocol.poll_event() {
             self.measure(&event);
             let weight = event.weight();
@@ -243,7 +270,7 @@ impl Driver {
         self.collect_settled();
     }
 
-    fn collect_settled(&mut self) {
+    pub(crate) fn collect_settled(&mut self) {
         while let Some(settled) = self.protocol.poll_settled() {
             let delivery = self.delivery(Item::Settled(settled), 0);
             self.batch.push(delivery);
@@ -279,8 +306,16 @@ impl Driver {
                     self.protocol.send(*command, id, now);
                     self.transmit(link);
                 }
-                Entry::Audio(message) => self.feed(link, message),
-                Entry::Samples(samples) => self.feed_samples(link, &samples),
+                Entry::Audio(message) => {
+                    self.protocol.audio_goes_out();
+                    self.transmit(link);
+                    self.feed(link, message);
+                }
+                Entry::Samples(samples) => {
+                    self.protocol.audio_goes_out();
+                    self.transmit(link);
+                    self.feed_samples(link, &samples);
+                }
                 Entry::Ping(receipt) => {
                     let number = link.keepalive.ping(Instant::now());
                     link.asked_pings.push((number, receipt));
@@ -306,7 +341,7 @@ impl Driver {
     }
 
     /// Feeds the messages that the protocol wants written.
-    fn transmit(&mut self, link: &mut Link) {
+    pub(crate) fn transmit(&mut self, link: &mut Link) {
         while let Some(transmit) = self.protocol.poll_transmit(Instant::now()) {
             self.feed(link, transmit.text.into());
             link.unwritten.extend(transmit.settles);
@@ -342,7 +377,7 @@ impl Driver {
     }
 
     /// Everything fed so far has reached the socket.
-    fn written(&mut self, link: &mut Link) {
+    pub(crate) fn written(&mut self, link: &mut Link) {
         for receipt in std::mem::take(&mut link.unwritten) {
             self.settle(receipt, Outcome::Done);
         }
@@ -420,7 +455,7 @@ impl Driver {
         self.batch.push(delivery);
     }
 
-    fn settle(&mut self, receipt: ReceiptId, outcome: Outcome) {
+    pub(crate) fn settle(&mut self, receipt: ReceiptId, outcome: Outcome) {
         let delivery = self.delivery(Item::Settled(Settled { receipt, outcome, ignored: Vec::new() }), 0);
         self.batch.push(delivery);
     }
@@ -458,13 +493,13 @@ impl Driver {
         self.deliver();
     }
 
-    fn push_event(&mut self, event: Event) {
+    pub(crate) fn push_event(&mut self, event: Event) {
         let weight = event.weight();
         let delivery = self.delivery(Item::Event(Box::new(event)), weight);
         self.batch.push(delivery);
     }
 
-    fn delivery(&self, item: Item, weight: usize) -> Delivery {
+    pub(crate) fn delivery(&self, item: Item, weight: usize) -> Delivery {
         Delivery { session: self.shared.id, weight, item }
     }
 
@@ -472,7 +507,7 @@ impl Driver {
         self.batch.iter().map(|delivery| delivery.weight).sum()
     }
 
-    fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self) {
         if self.batch.is_empty() {
             return;
         }
@@ -504,7 +539,7 @@ pub(crate) fn report_panic(shared: &Shared, inbox: &Arc<Inbox>) {
 }
 
 /// Resolves once `disconnect` was called.
-async fn closing(shared: &Shared) {
+pub(crate) async fn closing(shared: &Shared) {
     poll_fn(|cx| {
         shared.waker.register(cx.waker());
         match shared.outbox().phase {

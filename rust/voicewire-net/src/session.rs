@@ -14,7 +14,7 @@ use crate::driver::{self, Driver};
 use crate::inbox::Inbox;
 use crate::io::{IoThread, Notify};
 use crate::outbox::{Entry, Outbox, Phase, SendError};
-use crate::settings::{Limits, Timeouts};
+use crate::settings::{Limits, Reconnect, Timeouts};
 use crate::stats::Stats;
 use crate::target::Target;
 
@@ -30,6 +30,8 @@ pub struct Plan {
     pub target: Target,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// How a lost connection is replaced; None: not at all.
+    pub reconnect: Option<Reconnect>,
     /// Whom to tell.
     pub inbox: Arc<Inbox>,
     /// What is spoken.

@@ -17,6 +17,39 @@ pub struct Limits {
     pub json_depth: usize,
 }
 
+/// How a lost connection is replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconnect {
+    /// Attempts before giving up.
+    pub max_attempts: u32,
+    /// Time before giving up.
+    pub max_elapsed: Duration,
+    /// Before the first attempt.
+    pub initial_delay: Duration,
+    /// Before the second attempt; it doubles from there.
+    pub min_delay: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+    /// Share of a wait that is random, 0 to 1.
+    pub jitter: f64,
+    /// Three sessions in a row that lived shorter end it.
+    pub min_session: Duration,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self {
+            max_attempts: 8,
+            max_elapsed: Duration::from_secs(60),
+            initial_delay: Duration::ZERO,
+            min_delay: Duration::from_millis(250),
+            max_delay: Duration::from_secs(8),
+            jitter: 1.0,
+            min_session: Duration::from_secs(5),
+        }
+    }
+}
+
 /// How long a session waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {

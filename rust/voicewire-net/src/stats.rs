@@ -42,6 +42,8 @@ counters! {
     audio_in_dropped,
     /// Audio of the model that came after its response was cancelled and was dropped, samples.
     audio_out_dropped,
+    /// Connections that took the place of others.
+    reconnects,
     /// Hz of those samples.
     audio_in_rate,
 }

@@ -29,6 +29,13 @@ pub enum Command {
         /// Whether to ask for a response.
         respond: bool,
     },
+    /// Add a message of the user, and ask for an answer where `respond`.
+    SendContent {
+        /// `input_text`, `input_audio` and `input_image` parts.
+        parts: Vec<Value>,
+        /// Whether to ask for a response.
+        respond: bool,
+    },
     /// Make a turn of the audio sent since the last one.
     CommitAudio,
     /// Forget the audio sent since the last turn.
@@ -55,6 +62,10 @@ pub enum Command {
         call_id: String,
         /// What the tool gave, as text.
         output: String,
+        /// The tool, where the application says.
+        name: Option<String>,
+        /// When the model takes it up: "SILENT", "WHEN_IDLE" or "INTERRUPT", where the provider has that.
+        scheduling: Option<String>,
     },
     /// A message of the user's own making.
     Raw {

@@ -35,9 +35,13 @@ pub struct EndpointProfile {
     pub base: Option<&'static str>,
     /// Path of the API below a bare host.
     pub root: &'static str,
-    /// Path of a WebSocket session below the base.
+    /// Path of a WebSocket session below the base; `{version}` stands for the version of the API.
     pub path: &'static str,
-    /// Query parameter that holds the model.
+    /// Version of the API, where the path names one.
+    pub version: &'static str,
+    /// Versions that a URL may end in, to choose another.
+    pub versions: &'static [&'static str],
+    /// Query parameter that holds the model; empty where the session's first message names it.
     pub model_parameter: &'static str,
     /// Query parameters that are added where the URL has none of that name.
     pub query: &'static [(&'static str, &'static str)],
@@ -45,12 +49,23 @@ pub struct EndpointProfile {
     pub headers: &'static [(&'static str, &'static str)],
     /// Header of a key; None for `Authorization: Bearer`.
     pub key_header: Option<&'static str>,
+    /// How a token is shown.
+    pub token: TokenRule,
     /// Subprotocol to ask for when the key travels as one.
     pub subprotocol: &'static str,
     /// What the key is prefixed with as a subprotocol.
     pub key_subprotocol: &'static str,
     /// Subprotocols that select the dialect when the key travels as one.
     pub subprotocols: &'static [&'static str],
+}
+
+/// How a token, which is no key, is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenRule {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// Google's short-lived `auth_tokens/…` have a scheme and a method of their own; others are bearers.
+    GoogleEphemeral,
 }
 
 /// A checked address with all that the handshake needs.
@@ -107,6 +122,9 @@ impl Endpoint {
             return Err(ConfigError::new("url", self.shown_url(), problem));
         }
         self.secrets.add(key);
+        if options.subprotocol_auth && profile.subprotocol.is_empty() {
+            return Err(ConfigError::new("subprotocol_auth", "True", "this service takes no key as a subprotocol"));
+        }
         if options.subprotocol_auth {
             if !key.bytes().all(is_token_byte) {
                 return Err(ConfigError::new("api_key", "***", "key cannot be a subprotocol: it holds a separator"));
@@ -116,6 +134,9 @@ impl Endpoint {
             return Ok(());
         }
         let (name, value) = match profile.key_header {
+            _ if profile.token == TokenRule::GoogleEphemeral && is_google_token(key) => {
+                ("Authorization", format!("Token {key}"))
+            }
             Some(header) if !options.is_token => (header, key.to_owned()),
             _ => ("Authorization", format!("Bearer {key}")),
         };
@@ -174,8 +195,10 @@ fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<U
     }
     url.set_scheme(scheme).map_err(|()| problem("not a WebSocket URL"))?;
     url.set_fragment(None);
+    let short_lived =
+        profile.token == TokenRule::GoogleEphemeral && options.api_key.as_deref().is_some_and(is_google_token);
     if let Some(path) = session_path(profile, url.path().trim_end_matches('/')) {
-        url.set_path(&path);
+        url.set_path(&format!("{path}{}", if short_lived { "Constrained" } else { "" }));
     }
     add_query(profile, options, &mut url)?;
     Ok(url)
@@ -183,11 +206,29 @@ fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<U
 
 /// The path of a session below `path` where that is a base; None where it is a session's path already.
 fn session_path(profile: &EndpointProfile, path: &str) -> Option<String> {
+    if !profile.versions.is_empty() {
+        return versioned_path(profile, path);
+    }
     // A bare /v1 is what every compatible server calls its base, also a relay of a service with another root.
     if path.is_empty() || path == "/v1" {
         return Some(format!("{}{}", profile.root, profile.path));
     }
     (path.ends_with("/v1") || path == profile.root).then(|| format!("{path}{}", profile.path))
+}
+
+/// The same for a service whose path names a version: a base may end in one.
+fn versioned_path(profile: &EndpointProfile, path: &str) -> Option<String> {
+    let (prefix, last) = path.rsplit_once('/').unwrap_or((path, ""));
+    let is_version = profile.versions.contains(&last);
+    let (prefix, version) = if is_version { (prefix, last) } else { (path, profile.version) };
+    let is_base = is_version || prefix.is_empty() || prefix.ends_with(profile.root);
+    let prefix = prefix.strip_suffix(profile.root).unwrap_or(prefix);
+    is_base.then(|| format!("{prefix}{}{}", profile.root, profile.path.replace("{version}", version)))
+}
+
+/// Whether a key is one of Google's short-lived tokens.
+fn is_google_token(key: &str) -> bool {
+    key.starts_with("auth_tokens/")
 }
 
 fn add_query(profile: &EndpointProfile, options: &EndpointOptions, url: &mut Url) -> Result<(), ConfigError> {
@@ -197,7 +238,9 @@ fn add_query(profile: &EndpointProfile, options: &EndpointOptions, url: &mut Url
             check_text("call_id", call_id)?;
             wanted.push(("call_id", call_id));
         }
-        None if !options.model.is_empty() => wanted.push((profile.model_parameter, &options.model)),
+        None if !options.model.is_empty() && !profile.model_parameter.is_empty() => {
+            wanted.push((profile.model_parameter, &options.model))
+        }
         None => {}
     }
     wanted.extend(options.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));

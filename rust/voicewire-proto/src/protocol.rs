@@ -25,6 +25,9 @@ pub trait Protocol: Send {
     /// Takes in a command of ours; messages follow from `poll_transmit`.
     fn send(&mut self, command: Command, id: CommandId, now: Instant);
 
+    /// Audio of the user is about to be written; what has to precede it follows from `poll_transmit`.
+    fn audio_goes_out(&mut self) {}
+
     /// The next message to write; the time for its answer starts at `now`.
     fn poll_transmit(&mut self, now: Instant) -> Option<Transmit>;
 
@@ -33,6 +36,28 @@ pub trait Protocol: Send {
 
     /// Does what is due at `now`.
     fn handle_timeout(&mut self, now: Instant);
+
+    /// Whether the connection is to be replaced at `now`: `leave`, another connection and `start` follow.
+    fn wants_switch(&self, _now: Instant) -> bool {
+        false
+    }
+
+    /// What to do about a connection that the peer or the network ended with a close code.
+    fn recovery(&self, _code: u16) -> Recovery {
+        Recovery::Never
+    }
+
+    /// The connection is gone and another is to come: what cannot go on is told. Returns whether the next attempt will
+    /// ask for something that this one did not.
+    fn leave(&mut self, _now: Instant) -> bool {
+        false
+    }
+
+    /// What the session that has become ready again knows of the one before it: "resumed", "replayed", "partial" or
+    /// "none".
+    fn restored(&self) -> &'static str {
+        "none"
+    }
 
     /// Whether commands may be sent: the service has greeted us.
     fn is_ready(&self) -> bool;
@@ -51,6 +76,15 @@ pub trait Protocol: Send {
 
     /// Ends the protocol: every command without an answer settles with `error`.
     fn close(&mut self, error: Error);
+}
+
+/// What to do about a connection that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// The session is over.
+    Never,
+    /// Another connection may take its place.
+    Reconnect,
 }
 
 /// One message to write.

@@ -273,7 +273,7 @@ impl Walk<'_> {
 }
 
 /// How deep a text is nested, strings left out; for what is no JSON, some number.
-fn depth(text: &[u8]) -> usize {
+pub(crate) fn depth(text: &[u8]) -> usize {
     let (mut now, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
     for &byte in text {
         match byte {

@@ -4,17 +4,57 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
+use voicewire_proto::gemini::{self, Backend, Gemini, Profile};
 use voicewire_proto::openai::{self, Dialect, OpenAi, SessionType, Settings};
-use voicewire_proto::{Message, Protocol, Secrets, SessionConfig};
+use voicewire_proto::{Message, Protocol, Secrets, Service, SessionConfig};
 
 use crate::conversation::{ConversationItem, ConversationStore};
 use crate::event;
 use crate::request::read_config;
 
-/// The dialect with that name; GA for an unknown one, since Python has checked the name.
-pub(crate) fn read_dialect(name: &str) -> &'static Dialect {
-    openai::dialect(name).unwrap_or(&openai::GA)
+/// The service with that name; OpenAI's for an unknown one, since Python has checked the name.
+pub(crate) fn read_service(name: &str) -> Service {
+    Service::named(name).unwrap_or(Service::OpenAi(&openai::GA))
+}
+
+/// The protocol of a session.
+pub(crate) fn protocol(service: Service, options: &Value, config: SessionConfig, common: Common) -> Box<dyn Protocol> {
+    let Common { ack_timeout, secrets, max_depth, id_prefix } = common;
+    match service {
+        Service::OpenAi(dialect) => {
+            let settings = Settings {
+                config,
+                joins_call: options["call_id"].is_string(),
+                session_type: read_session_type(options),
+                auto_truncate: options["auto_truncate"].as_bool().unwrap_or(true),
+                ack_timeout,
+                secrets,
+                max_depth,
+            };
+            Box::new(OpenAi::new(dialect, settings))
+        }
+        Service::Gemini(backend) => {
+            let settings = gemini::Settings {
+                config,
+                model: options["resource"].as_str().unwrap_or_default().to_owned(),
+                profile: Profile::read(&options["profile"]),
+                reconnects: options["reconnect"].is_object(),
+                id_prefix,
+                secrets,
+                max_depth,
+            };
+            Box::new(Gemini::new(backend, settings))
+        }
+    }
+}
+
+/// What every protocol is told.
+pub(crate) struct Common {
+    pub(crate) ack_timeout: Duration,
+    pub(crate) secrets: Secrets,
+    pub(crate) max_depth: usize,
+    pub(crate) id_prefix: String,
 }
 
 pub(crate) fn read_session_type(options: &Value) -> SessionType {
@@ -27,7 +67,34 @@ pub(crate) fn read_session_type(options: &Value) -> SessionType {
 /// What a dialect can do, as JSON.
 #[pyfunction]
 pub(crate) fn dialect_facts(dialect: &str) -> String {
-    let dialect = read_dialect(dialect);
+    match read_service(dialect) {
+        Service::OpenAi(dialect) => openai_facts(dialect),
+        Service::Gemini(backend) => gemini_facts(backend),
+    }
+    .to_string()
+}
+
+fn gemini_facts(backend: &Backend) -> Value {
+    json!({
+        "input_sample_rate": gemini::INPUT_RATE,
+        "output_sample_rate": gemini::OUTPUT_RATE,
+        "unsupported_options": gemini::encode_setup(&Profile::read(&json!({"thinking": "level"})), &every_option()).unexpressed,
+        "has_own_address": backend.endpoint.base.is_some(),
+    })
+}
+
+/// A configuration that asks for everything.
+fn every_option() -> SessionConfig {
+    let options = json!({
+        "instructions": "x", "voice": "x", "modalities": ["audio"], "turn_detection": {"type": "server_vad"},
+        "input_format": "pcm16", "output_format": "pcm16", "input_transcription": {}, "noise_reduction": "near_field",
+        "tools": [], "tool_choice": "auto", "parallel_tool_calls": true, "language": "en", "reasoning": "low",
+        "max_output_tokens": 1, "temperature": 1, "speed": 1.0, "truncation": "auto", "metadata": {"x": "x"},
+    });
+    SessionConfig::from_options(options.as_object().cloned().unwrap_or_default()).unwrap_or_default()
+}
+
+fn openai_facts(dialect: &Dialect) -> Value {
     let abilities = dialect.abilities;
     let config = SessionConfig::default();
     json!({
@@ -42,14 +109,13 @@ pub(crate) fn dialect_facts(dialect: &str) -> String {
         "unsupported_options": dialect.unsupported_options().collect::<Vec<_>>(),
         "has_own_address": dialect.endpoint.base.is_some(),
     })
-    .to_string()
 }
 
 /// The session object of a configuration in a dialect's words, as JSON.
 #[pyfunction]
 #[pyo3(signature = (config, dialect, session_type="realtime"))]
 pub(crate) fn encode_session(py: Python<'_>, config: &str, dialect: &str, session_type: &str) -> PyResult<String> {
-    Ok(Value::Object(encoded(py, config, dialect, session_type)?.session).to_string())
+    Ok(Value::Object(encoded(py, config, dialect, session_type)?.0).to_string())
 }
 
 /// Options of a configuration that a dialect has no words for.
@@ -61,12 +127,27 @@ pub(crate) fn unsupported_options(
     dialect: &str,
     session_type: &str,
 ) -> PyResult<Vec<String>> {
-    Ok(encoded(py, config, dialect, session_type)?.unexpressed)
+    Ok(encoded(py, config, dialect, session_type)?.1)
 }
 
-fn encoded(py: Python<'_>, config: &str, dialect: &str, session_type: &str) -> PyResult<openai::EncodedSession> {
+fn encoded(
+    py: Python<'_>,
+    config: &str,
+    dialect: &str,
+    session_type: &str,
+) -> PyResult<(Map<String, Value>, Vec<String>)> {
     let kind = read_session_type(&json!({"session_type": session_type}));
-    Ok(openai::encode_session(read_dialect(dialect), kind, &read_config(py, config)?))
+    let config = read_config(py, config)?;
+    Ok(match read_service(dialect) {
+        Service::OpenAi(dialect) => {
+            let encoded = openai::encode_session(dialect, kind, &config);
+            (encoded.session, encoded.unexpressed)
+        }
+        Service::Gemini(_) => {
+            let encoded = gemini::encode_setup(&Profile::read(&Value::Null), &config);
+            (encoded.setup, encoded.unexpressed)
+        }
+    })
 }
 
 /// An event, the item that it changed, whether it was appended, whether it was completed.

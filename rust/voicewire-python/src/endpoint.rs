@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde_json::Value;
-use voicewire_net::{Limits, Target, Timeouts, TlsOptions};
+use voicewire_net::{Limits, Reconnect, Target, Timeouts, TlsOptions};
 use voicewire_proto::config::ConfigError;
 use voicewire_proto::endpoint::is_loopback;
 use voicewire_proto::openai::canonical;
 use voicewire_proto::openai::SessionType;
 use voicewire_proto::{Endpoint, EndpointOptions};
 
-use crate::dialects::{read_dialect, read_session_type};
+use crate::dialects::{read_service, read_session_type};
 use crate::errors::config_error;
 
 /// Checks connection options; returns the URL without secrets, and whether it names this machine.
@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Value {
 pub(crate) fn read_endpoint(options: &Value) -> Result<Endpoint, ConfigError> {
     let text = |key: &str| options[key].as_str().map(str::to_owned);
     let headers = options["headers"].as_array().into_iter().flatten();
-    let dialect = read_dialect(options["dialect"].as_str().unwrap_or_default());
+    let service = read_service(options["dialect"].as_str().unwrap_or_default());
     let is_transcription = read_session_type(options) == SessionType::Transcription;
     let endpoint_options = EndpointOptions {
         url: text("url"),
@@ -53,7 +53,7 @@ pub(crate) fn read_endpoint(options: &Value) -> Result<Endpoint, ConfigError> {
         subprotocol_auth: options["subprotocol_auth"].as_bool().unwrap_or_default(),
         allow_insecure: options["allow_insecure"].as_bool().unwrap_or_default(),
     };
-    Endpoint::new(&dialect.endpoint, &endpoint_options)
+    Endpoint::new(service.endpoint(), &endpoint_options)
 }
 
 /// Where to connect, from a checked endpoint.
@@ -86,6 +86,23 @@ pub(crate) fn read_limits(options: &Value) -> Limits {
         input_ring_ms: bytes("input_ring_ms", 30_000) as u32,
         json_depth: bytes("json_depth", 128),
     }
+}
+
+/// How a lost connection is replaced; None where the user switched that off.
+pub(crate) fn read_reconnect(options: &Value) -> Option<Reconnect> {
+    let options = options.as_object()?;
+    let number = |key: &str| options.get(key).and_then(Value::as_f64);
+    let seconds = |key: &str, default| number(key).and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(default);
+    let usual = Reconnect::default();
+    Some(Reconnect {
+        max_attempts: number("max_attempts").map_or(usual.max_attempts, |count| count as u32),
+        max_elapsed: seconds("max_elapsed", usual.max_elapsed),
+        initial_delay: seconds("initial_delay", usual.initial_delay),
+        min_delay: seconds("min_delay", usual.min_delay),
+        max_delay: seconds("max_delay", usual.max_delay),
+        jitter: number("jitter").unwrap_or(usual.jitter),
+        min_session: seconds("min_session", usual.min_session),
+    })
 }
 
 pub(crate) fn read_timeouts(options: &Value) -> (Timeouts, Duration) {

@@ -37,7 +37,16 @@ pub(crate) fn read_command(py: Python<'_>, kind: &str, payload: Value) -> PyResu
             let heard = payload["samples"].as_u64();
             Command::CancelResponse { truncate: heard.map(|heard| (text("item_id"), heard)) }
         }
-        "tool_output" => Command::ToolOutput { call_id: text("call_id"), output: text("output") },
+        "send_content" => Command::SendContent {
+            parts: payload["parts"].as_array().cloned().unwrap_or_default(),
+            respond: payload["respond"].as_bool().unwrap_or(true),
+        },
+        "tool_output" => Command::ToolOutput {
+            call_id: text("call_id"),
+            output: text("output"),
+            name: payload["name"].as_str().map(str::to_owned),
+            scheduling: payload["scheduling"].as_str().map(str::to_owned),
+        },
         "interrupt" => Command::Interrupt,
         "report_played" => {
             Command::ReportPlayed { item_id: text("item_id"), samples: payload["samples"].as_u64().unwrap_or_default() }

@@ -9,13 +9,12 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 use voicewire_net::session::Plan;
 use voicewire_net::Session;
-use voicewire_proto::openai::{OpenAi, Settings};
 use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Secrets};
 
 use crate::conversation::ConversationStore;
-use crate::dialects::{read_dialect, read_session_type};
+use crate::dialects::{self, read_service, Common};
 use crate::dispatch::{Handler, Handlers};
-use crate::endpoint::{parse, read_endpoint, read_limits, read_timeouts, target};
+use crate::endpoint::{parse, read_endpoint, read_limits, read_reconnect, read_timeouts, target};
 use crate::errors::{config_error, send_error, start_error};
 use crate::event::PyEvent;
 use crate::event_classes::ErrorEvent;
@@ -76,7 +75,7 @@ impl PySession {
 
     /// Begins to connect: from here on commands and audio are kept for the session to come, which speaks `dialect`.
     fn begin(&self, py: Python<'_>, dialect: &str, config: &str) -> PyResult<()> {
-        let encoder = read_dialect(dialect).audio_encoder(&read_config(py, config)?);
+        let encoder = read_service(dialect).audio_encoder(&read_config(py, config)?);
         self.net.begin(encoder).map_err(|error| start_error(py, &error))?;
         self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
@@ -96,21 +95,19 @@ impl PySession {
         let config = read_config(py, config)?;
         let (timeouts, ack_timeout) = read_timeouts(&options["timeouts"]);
         *lock(&this.secrets) = endpoint.secrets.clone();
-        let max_depth = this.net.limits().json_depth;
-        let settings = Settings {
-            config,
-            joins_call: options["call_id"].is_string(),
-            session_type: read_session_type(&options),
-            auto_truncate: options["auto_truncate"].as_bool().unwrap_or(true),
+        let common = Common {
             ack_timeout,
             secrets: endpoint.secrets.clone(),
-            max_depth,
+            max_depth: this.net.limits().json_depth,
+            id_prefix: format!("{}{}_", this.prefix, this.next_receipt.fetch_add(1, Ordering::Relaxed)),
         };
+        let service = read_service(options["dialect"].as_str().unwrap_or_default());
         let plan = Plan {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,
+            reconnect: read_reconnect(&options["reconnect"]),
             inbox: Arc::clone(&hub.get().inbox),
-            protocol: Box::new(OpenAi::new(read_dialect(options["dialect"].as_str().unwrap_or_default()), settings)),
+            protocol: dialects::protocol(service, &options, config, common),
         };
         hub.get().add(slf)?;
         let main = Arc::new(Queue::new(this.net.clone(), filter(None), false));

@@ -33,13 +33,16 @@ pub(super) fn encode(dialect: &Dialect, kind: SessionType, command: Command, id:
     let event_id = id.event_id.as_str();
     Some(match command {
         Command::UpdateSession(config) => update_session(dialect, kind, &config, event_id),
-        Command::SendText { text, respond } => send_text(&text, respond, event_id),
+        Command::SendText { text, respond } => {
+            send_content(&[json!({"type": "input_text", "text": text})], respond, event_id)
+        }
+        Command::SendContent { parts, respond } => send_content(&parts, respond, event_id),
         Command::CommitAudio => one(bare("input_audio_buffer.commit", event_id), Ack::Committed),
         Command::ClearAudio => one(bare("input_audio_buffer.clear", event_id), Ack::Cleared),
         Command::CreateResponse(overrides) => {
             one(response_create(encode_overrides(dialect, overrides), event_id), Ack::ResponseCreated)
         }
-        Command::ToolOutput { call_id, output } => tool_output(&call_id, &output, event_id),
+        Command::ToolOutput { call_id, output, .. } => tool_output(&call_id, &output, event_id),
         Command::Raw { kind, payload } => raw(&kind, payload, id),
         Command::CancelResponse { .. } | Command::Interrupt | Command::ReportPlayed { .. } => return None,
     })
@@ -105,7 +108,7 @@ fn bare(kind: &str, event_id: &str) -> Value {
     json!({"type": kind, "event_id": event_id})
 }
 
-fn send_text(text: &str, respond: bool, event_id: &str) -> Encoded {
+fn send_content(parts: &[Value], respond: bool, event_id: &str) -> Encoded {
     let item_id = own_item_id(event_id);
     let first_id = if respond { format!("{event_id}_item") } else { event_id.to_owned() };
     let item = json!({
@@ -113,7 +116,7 @@ fn send_text(text: &str, respond: bool, event_id: &str) -> Encoded {
         "event_id": first_id,
         "item": {
             "id": item_id, "type": "message", "role": "user",
-            "content": [{"type": "input_text", "text": text}],
+            "content": parts,
         },
     });
     if !respond {

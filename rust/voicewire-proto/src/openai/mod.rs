@@ -6,7 +6,6 @@ mod dialect;
 mod formats;
 mod names;
 mod pending;
-mod playback;
 mod protocol;
 mod reader;
 mod refusals;

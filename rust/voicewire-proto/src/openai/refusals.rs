@@ -8,7 +8,8 @@ use super::pending::Pending;
 use super::protocol::{OpenAi, CUT_EVENT_ID};
 use super::reader::Reader;
 use crate::error::{Error, Malformed, ServerError};
-use crate::event::{Body, Event};
+use crate::event::Body;
+use crate::malformed::malformed;
 use crate::message::Message;
 use crate::protocol::Outcome;
 
@@ -83,33 +84,9 @@ impl OpenAi {
 
     /// Reports a message that cannot be read; the session goes on.
     pub(super) fn malformed(&mut self, kind: Malformed, message: String, source: &Message, now: Instant) {
-        let secrets = &self.settings.secrets;
-        let excerpt = escaped(&secrets.masked_start(source.as_bytes(), EXCERPT_BYTES));
-        let message = secrets.mask(&message);
-        let error = Box::new(Error::Malformed { kind, message, excerpt });
-        self.events.push_back(Event::ours(Body::Error { error, fatal: false }, now));
+        self.events.push_back(malformed(&self.settings.secrets, kind, &message, source, now));
     }
 }
-
-/// A text with control characters and backslashes escaped, at most 4 KiB of it.
-fn escaped(start: &str) -> String {
-    let mut text = String::new();
-    for letter in start.chars() {
-        let length = text.len();
-        if letter.is_control() || letter == '\\' {
-            text.extend(letter.escape_default());
-        } else {
-            text.push(letter);
-        }
-        if text.len() > EXCERPT_BYTES {
-            text.truncate(length);
-            break;
-        }
-    }
-    text
-}
-
-const EXCERPT_BYTES: usize = 4096;
 
 /// Refusals that only mean that somebody else was first.
 const BENIGN: &[&str] = &[ACTIVE_RESPONSE, CANCEL_NOT_ACTIVE, "item_create_duplicate_item_id"];

@@ -2,7 +2,7 @@
 
 use super::dialect::{Abilities, Dialect, Paths};
 use super::formats::Formats;
-use crate::endpoint::EndpointProfile;
+use crate::endpoint::{EndpointProfile, TokenRule};
 
 /// The dialect with that public name.
 pub fn dialect(name: &str) -> Option<&'static Dialect> {
@@ -155,10 +155,13 @@ const OPENAI: EndpointProfile = EndpointProfile {
     base: Some("wss://api.openai.com/v1"),
     root: "/v1",
     path: "/realtime",
+    version: "",
+    versions: &[],
     model_parameter: "model",
     query: &[],
     headers: &[],
     key_header: None,
+    token: TokenRule::Bearer,
     subprotocol: "realtime",
     key_subprotocol: "openai-insecure-api-key.",
     subprotocols: &[],

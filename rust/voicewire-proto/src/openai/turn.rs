@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::playback::{Heard, Playback};
+use crate::playback::{Heard, Playback};
 
 /// The responses and the audio that are under way.
 #[derive(Debug, Default)]

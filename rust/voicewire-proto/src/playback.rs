@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Items that have audio, in the order in which they play.
 #[derive(Debug, Default)]
-pub(super) struct Playback {
+pub(crate) struct Playback {
     items: VecDeque<Item>,
     /// Responses so far.
     responses: u64,
@@ -13,15 +13,15 @@ pub(super) struct Playback {
 
 /// What a listener has heard of the item that plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
-    pub(super) item_id: String,
-    pub(super) content_index: i64,
+pub(crate) struct Heard {
+    pub(crate) item_id: String,
+    pub(crate) content_index: i64,
     /// Milliseconds heard, at most those received.
-    pub(super) ms: u64,
+    pub(crate) ms: u64,
     /// Whether that is a guess from the clock.
-    pub(super) estimated: bool,
+    pub(crate) estimated: bool,
     /// Whether enough of it is unheard to cut it there.
-    pub(super) worth_cutting: bool,
+    pub(crate) worth_cutting: bool,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ const DOUBT: Duration = Duration::from_millis(200);
 
 impl Playback {
     /// Audio of an item has come. Services without ids have one item that is never told apart.
-    pub(super) fn received(
+    pub(crate) fn received(
         &mut self,
         item_id: Option<&str>,
         content_index: Option<i64>,
@@ -78,13 +78,13 @@ impl Playback {
     }
 
     /// A response began: audio without an item id belongs to that one from here on.
-    pub(super) fn response_began(&mut self) {
+    pub(crate) fn response_began(&mut self) {
         self.items.retain(|item| !item.id.is_empty());
         self.responses += 1;
     }
 
     /// A player says how many samples of an item were heard so far.
-    pub(super) fn report(&mut self, item_id: &str, samples: u64) {
+    pub(crate) fn report(&mut self, item_id: &str, samples: u64) {
         if let Some(item) = self.items.iter_mut().rev().find(|item| item.id == item_id) {
             item.reported = Some(item.reported.map_or(samples, |known| known.max(samples)));
         }
@@ -93,7 +93,7 @@ impl Playback {
     /// What of the playing item was heard at `now`; None where nothing plays. While a response `is_active`, its newest
     /// item counts as playing even where all that came of it was heard. The items behind it count as unheard, and all of
     /// them as interrupted: each is told once.
-    pub(super) fn interrupt(&mut self, now: Instant, is_active: bool) -> Option<Heard> {
+    pub(crate) fn interrupt(&mut self, now: Instant, is_active: bool) -> Option<Heard> {
         let newest = |item: &Item| is_active && item.response == self.responses;
         let playing = self.items.iter().position(|item| !item.interrupted && !item.is_over(now));
         let at = playing.or_else(|| self.items.iter().rposition(|item| !item.interrupted && newest(item)))?;
@@ -107,8 +107,18 @@ impl Playback {
         Some(heard)
     }
 
+    /// Whether something that came is unheard at `now`.
+    pub(crate) fn is_playing(&self, now: Instant) -> bool {
+        self.items.iter().any(|item| !item.interrupted && !item.is_over(now))
+    }
+
+    /// When all that came is played, as far as the clock knows.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        self.items.iter().filter(|item| !item.interrupted).map(|item| item.ends).max()
+    }
+
     /// Nothing of what has come plays on: what comes next plays at once.
-    pub(super) fn silence(&mut self, now: Instant) {
+    pub(crate) fn silence(&mut self, now: Instant) {
         for item in &mut self.items {
             item.interrupted = true;
             item.ends = item.ends.min(now);
@@ -116,7 +126,7 @@ impl Playback {
     }
 
     /// `ms` clamped to what was received of the item; None for an item without audio.
-    pub(super) fn clamp(&self, item_id: &str, ms: u64) -> Option<(i64, u64)> {
+    pub(crate) fn clamp(&self, item_id: &str, ms: u64) -> Option<(i64, u64)> {
         let item = self.items.iter().rev().find(|item| item.id == item_id)?;
         Some((item.content_index, ms.min(item.received_ms())))
     }

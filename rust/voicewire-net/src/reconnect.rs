@@ -1,0 +1,197 @@
+//! From one connection to the next: replaces a connection that was lost, or that the protocol wants replaced.
+
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
+use voicewire_proto::{Body, Error, Event, Outcome, ReceiptId, Recovery};
+
+use crate::connect_error::ConnectErrorKind;
+use crate::driver::{closing, Driver, End, Left};
+use crate::inbox::{ConnectFailure, Item};
+use crate::link::Link;
+use crate::outbox::Phase;
+use crate::settings::Reconnect;
+
+/// How often and how long a session has been without a connection.
+pub(crate) struct Outages {
+    policy: Option<Reconnect>,
+    /// When the newest session became ready.
+    opened: Instant,
+    /// Sessions in a row that were lost too soon.
+    short: u32,
+}
+
+/// Sessions in a row that may be lost too soon.
+const SHORT_SESSIONS: u32 = 3;
+
+/// How long the peer's goodbye is waited for where another connection is to follow.
+const PARTING: Duration = Duration::from_millis(500);
+
+impl Outages {
+    pub(crate) fn new(policy: Option<Reconnect>) -> Self {
+        Self { policy, opened: Instant::now(), short: 0 }
+    }
+
+    /// Whether a session that was lost now may be followed by another.
+    fn permits(&mut self, now: Instant) -> Option<Reconnect> {
+        let policy = self.policy?;
+        let lived = now.saturating_duration_since(self.opened);
+        self.short = if lived < policy.min_session { self.short + 1 } else { 0 };
+        (self.short < SHORT_SESSIONS).then_some(policy)
+    }
+}
+
+impl Driver {
+    /// Whether the session can leave its connection now: from here on commands and audio are kept for the next.
+    pub(crate) fn pause(&self) -> bool {
+        let mut outbox = self.shared.outbox();
+        let is_open = outbox.phase == Phase::Open;
+        if is_open {
+            outbox.phase = Phase::Connecting;
+        }
+        is_open
+    }
+
+    /// Says goodbye to a connection that another is to follow; what was sent on it has arrived then.
+    pub(crate) async fn part(&mut self, link: &mut Link) -> Left {
+        self.transmit(link);
+        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+        link.start(WsMessage::Close(Some(frame)));
+        let patience = PARTING.min(self.timeouts.close);
+        let parting = async {
+            if link.websocket.flush().await.is_ok() {
+                self.written(link);
+            }
+            while let Some(Ok(message)) = link.websocket.next().await {
+                self.received(link, message);
+            }
+        };
+        // A peer that does not answer has had its time.
+        let _ = tokio::time::timeout(patience, parting).await;
+        Left::Switched
+    }
+
+    /// The next connection, or how the session ends.
+    pub(crate) async fn again(&mut self, left: Left, unsettled: &mut Vec<ReceiptId>) -> Result<Link, End> {
+        let began = Instant::now();
+        let (end, policy) = match left {
+            Left::Switched => (None, Some(Reconnect::default())),
+            Left::Lost(end) => {
+                let recovers = end.error.is_none() && self.protocol.recovery(end.code) == Recovery::Reconnect;
+                let policy = if recovers && self.pause() { self.outages.permits(began) } else { None };
+                (Some(end), policy)
+            }
+        };
+        let is_planned = end.is_none();
+        let end = end.unwrap_or_else(|| closed(1000, ""));
+        let Some(policy) = policy else { return Err(end) };
+        for receipt in unsettled.drain(..) {
+            let error = Error::ConnectionClosed { code: end.code, reason: end.reason.clone() };
+            self.settle(receipt, Outcome::Failed(error));
+        }
+        self.protocol.leave(began);
+        self.collect();
+        let lost_before = self.shared.stats.audio_in_dropped.get();
+        let link = self.retry(&policy, is_planned, began, end).await?;
+        self.outages.opened = Instant::now();
+        self.reconnected(began, lost_before);
+        Ok(link)
+    }
+
+    /// Tries until a session is ready, or patience is at its end.
+    async fn retry(&mut self, policy: &Reconnect, is_planned: bool, began: Instant, end: End) -> Result<Link, End> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            if !is_planned || attempt > 1 {
+                self.push_event(Event::ours(Body::Reconnecting { attempt }, Instant::now()));
+            }
+            self.deliver();
+            tokio::select! {
+                () = tokio::time::sleep(policy.delay(attempt)) => {}
+                () = closing(&self.shared) => return Err(closed(1000, "")),
+            }
+            let failure = match self.connect().await {
+                Ok(link) => return Ok(link),
+                Err(ConnectFailure::Cancelled) => return Err(closed(1000, "")),
+                Err(failure) => failure,
+            };
+            let worth_it = self.is_worth_another(&failure);
+            if !worth_it || attempt >= policy.max_attempts || began.elapsed() >= policy.max_elapsed {
+                let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
+                let error = Some(Error::ConnectionClosed { code: end.code, reason });
+                return Err(End { error, ..end });
+            }
+        }
+    }
+
+    /// Whether another attempt may fare better.
+    fn is_worth_another(&mut self, failure: &ConnectFailure) -> bool {
+        match failure {
+            ConnectFailure::Connect(error) => match error.kind {
+                ConnectErrorKind::Http => {
+                    error.status.is_none_or(|status| status >= 500 || matches!(status, 408 | 429))
+                }
+                ConnectErrorKind::Tls => false,
+                _ => true,
+            },
+            ConnectFailure::Closed { code, .. } => {
+                let recovers = self.protocol.recovery(*code) == Recovery::Reconnect;
+                self.protocol.leave(Instant::now()) || recovers
+            }
+            ConnectFailure::Refused(_) => self.protocol.leave(Instant::now()),
+            ConnectFailure::Cancelled | ConnectFailure::Internal(_) => false,
+        }
+    }
+
+    fn reconnected(&mut self, began: Instant, lost_before: u64) {
+        let stats = &self.shared.stats;
+        stats.reconnects.add(1);
+        let lost = (stats.audio_in_dropped.get() - lost_before) * 1000 / stats.audio_in_rate.get().max(1);
+        let session_id = self.protocol.session_id().map(str::to_owned);
+        let delivery = self.delivery(Item::Connected(session_id), 0);
+        self.batch.push(delivery);
+        let body = Body::Reconnected {
+            restored: self.protocol.restored(),
+            gap_ms: began.elapsed().as_millis() as u64,
+            audio_lost_ms: lost,
+            audio_resent_ms: 0,
+        };
+        self.push_event(Event::ours(body, Instant::now()));
+    }
+}
+
+impl Reconnect {
+    /// How long to wait before an attempt, counted from 1.
+    fn delay(&self, attempt: u32) -> Duration {
+        if attempt == 1 {
+            return self.initial_delay;
+        }
+        let doubled = self.min_delay.saturating_mul(1 << (attempt - 2).min(16));
+        doubled.min(self.max_delay).mul_f64(1.0 - self.jitter * random())
+    }
+}
+
+/// A number from 0 to 1 that differs from session to session.
+fn random() -> f64 {
+    let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (number >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn closed(code: u16, reason: &str) -> End {
+    End { code, reason: reason.to_owned(), clean: code == 1000, error: None }
+}
+
+fn words(failure: &ConnectFailure) -> String {
+    match failure {
+        ConnectFailure::Connect(error) => error.to_string(),
+        ConnectFailure::Refused(error) => error.to_string(),
+        ConnectFailure::Closed { code, reason } => format!("closed with {code} {reason}"),
+        ConnectFailure::Cancelled => "disconnected".to_owned(),
+        ConnectFailure::Internal(message) => message.clone(),
+    }
+}

@@ -1,0 +1,268 @@
+//! Step "command → message" for Gemini Live. Nothing is acknowledged: a receipt resolves once its message is written, a
+//! change that needs a new session once that is ready, a cancellation with the end of the response.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Map, Value};
+
+use super::content::{data_url, parts_of, tool_response, user_text, words_of};
+use super::protocol::Gemini;
+use super::setup::{encode_setup, instruction};
+use crate::command::{Command, ReceiptId};
+use crate::config::SessionConfig;
+use crate::error::{Error, ServerError};
+use crate::event::{Body, Event};
+use crate::protocol::Outcome;
+
+/// How long a cancelled response may go without an end.
+const GIVE_UP: Duration = Duration::from_secs(3);
+
+impl Gemini {
+    pub(super) fn encode(&mut self, command: Command, receipt: ReceiptId, now: Instant) {
+        match command {
+            Command::UpdateSession(changes) => self.update(&changes, receipt, now),
+            Command::SendText { text, respond } => {
+                let parts = [json!({"type": "input_text", "text": text})];
+                self.send_content(&parts, respond, receipt, now);
+            }
+            Command::SendContent { parts, respond } => self.send_content(&parts, respond, receipt, now),
+            Command::CommitAudio => self.commit(receipt),
+            Command::CreateResponse(_) => self.request_response(receipt),
+            Command::CancelResponse { truncate } => {
+                if let Some((item_id, samples)) = truncate {
+                    self.talk.playback.report(&item_id, samples);
+                }
+                self.cancel(false, receipt, now);
+            }
+            Command::Interrupt => self.cancel(true, receipt, now),
+            Command::ReportPlayed { item_id, samples } => {
+                self.talk.playback.report(&item_id, samples);
+                self.settle(receipt, Outcome::Done, Vec::new());
+            }
+            Command::ToolOutput { call_id, output, name, scheduling } => {
+                self.answer_call(&call_id, &output, name, scheduling, receipt, now);
+            }
+            Command::Raw { kind, payload } => {
+                self.talk.is_asked |=
+                    kind == "clientContent" && payload.get("turnComplete") == Some(&Value::Bool(true));
+                self.push(&kind, Value::Object(payload), Some(receipt));
+            }
+            // Audio that was sent cannot be taken back: the client refuses it.
+            Command::ClearAudio => self.settle(receipt, Outcome::Done, Vec::new()),
+        }
+    }
+
+    /// What waited for the model to be silent goes out.
+    pub(super) fn idle(&mut self) {
+        if self.talk.response.is_none() && !self.talk.is_asked && !self.context.is_empty() && self.takes_content() {
+            let turns = std::mem::take(&mut self.context);
+            self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
+        }
+    }
+
+    fn send_content(&mut self, parts: &[Value], respond: bool, receipt: ReceiptId, now: Instant) {
+        let words = words_of(parts);
+        let encoded = parts_of(parts, self.input_rate());
+        self.user_item(&words, parts, now);
+        if !self.takes_content() {
+            return self.send_in_realtime(parts, &words, respond, receipt);
+        }
+        self.context.push(json!({"role": "user", "parts": encoded}));
+        if !respond {
+            // Context stops a running response: it waits for its end.
+            self.idle();
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        let turns = std::mem::take(&mut self.context);
+        self.ask();
+        self.push("clientContent", json!({"turns": turns, "turnComplete": true}), Some(receipt));
+    }
+
+    /// For models that take no turns once they have spoken.
+    fn send_in_realtime(&mut self, parts: &[Value], words: &str, respond: bool, receipt: ReceiptId) {
+        for part in parts {
+            let media = match part["type"].as_str() {
+                Some("input_image") => part["image_url"]
+                    .as_str()
+                    .and_then(data_url)
+                    .map(|(mime_type, data)| json!({"video": {"mimeType": mime_type, "data": data}})),
+                Some("input_audio") => {
+                    let mime_type = format!("audio/pcm;rate={}", self.input_rate());
+                    Some(json!({"audio": {"mimeType": mime_type, "data": part["audio"]}}))
+                }
+                _ => None,
+            };
+            if let Some(media) = media {
+                self.push("realtimeInput", media, None);
+            }
+        }
+        if !respond {
+            self.context.push(user_text(words));
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        let kept = std::mem::take(&mut self.context);
+        let kept = kept.iter().filter_map(|turn| turn["parts"][0]["text"].as_str()).map(str::to_owned);
+        let text = kept.chain([words.to_owned()]).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+        self.ask();
+        let text = if text.is_empty() { " ".to_owned() } else { text };
+        self.push("realtimeInput", json!({"text": text}), Some(receipt));
+    }
+
+    /// Asks for a response: one that is running is stopped by that.
+    fn ask(&mut self) {
+        self.talk.is_asked = true;
+        self.talk.expects_interruption = self.talk.response.is_some();
+    }
+
+    fn commit(&mut self, receipt: ReceiptId) {
+        if !self.is_manual() {
+            return self.push("realtimeInput", json!({"audioStreamEnd": true}), Some(receipt));
+        }
+        if !std::mem::take(&mut self.activity_is_open) {
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        // It asks for the response, too.
+        self.push("realtimeInput", json!({"activityEnd": {}}), Some(receipt));
+        self.talk.expects_interruption = false;
+    }
+
+    fn request_response(&mut self, receipt: ReceiptId) {
+        let is_coming = self.talk.is_asked || (self.is_manual() && self.talk.has_heard && !self.activity_is_open);
+        if is_coming && self.context.is_empty() {
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        self.ask();
+        if !self.takes_content() {
+            return self.push("realtimeInput", json!({"text": " "}), Some(receipt));
+        }
+        let mut content = Map::new();
+        if !self.context.is_empty() {
+            content.insert("turns".into(), std::mem::take(&mut self.context).into());
+        }
+        content.insert("turnComplete".into(), true.into());
+        self.push("clientContent", content.into(), Some(receipt));
+        if self.settings.profile.needs_nudge {
+            self.push("realtimeInput", json!({"text": " "}), None);
+        }
+    }
+
+    /// There is no cancellation: context stops a response, and what still comes of it is dropped.
+    fn cancel(&mut self, tells: bool, receipt: ReceiptId, now: Instant) {
+        let takes_content = self.takes_content();
+        if self.talk.response.is_none() {
+            if tells && self.talk.playback.is_playing(now) {
+                self.stop_playing(Event::ours(Body::Server, now));
+            }
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        let was_stopped = self.talk.response.as_ref().is_some_and(|response| response.is_stopped);
+        if tells && !was_stopped {
+            self.stop_playing(Event::ours(Body::Server, now));
+        }
+        if let Some(response) = &mut self.talk.response {
+            response.is_stopped = true;
+            response.is_muted = true;
+        }
+        self.talk.playback.silence(now);
+        self.cancels.push(receipt);
+        if takes_content && !was_stopped {
+            self.talk.expects_interruption = true;
+            self.muted_until = Some(now + GIVE_UP);
+            self.push("clientContent", json!({"turnComplete": false}), None);
+        }
+    }
+
+    fn answer_call(
+        &mut self,
+        call_id: &str,
+        output: &str,
+        name: Option<String>,
+        scheduling: Option<String>,
+        receipt: ReceiptId,
+        now: Instant,
+    ) {
+        if self.talk.was_taken_back(call_id) {
+            return self.settle(receipt, Outcome::Done, Vec::new());
+        }
+        let mut response = Map::new();
+        let call = self.talk.calls.iter_mut().find(|call| call.id == call_id);
+        if call.as_ref().is_none_or(|call| !call.is_local) {
+            response.insert("id".into(), call_id.into());
+        }
+        let name = call.as_ref().map(|call| call.name.clone()).or(name).unwrap_or_default();
+        response.insert("name".into(), name.into());
+        response.insert("response".into(), tool_response(output));
+        if let Some(scheduling) = scheduling {
+            response.insert("scheduling".into(), scheduling.into());
+        }
+        let message = json!({"functionResponses": [response]});
+        if let Some(call) = call {
+            call.answer = Some(message.to_string());
+        }
+        if let Some(response) = self.talk.response.as_mut() {
+            response.goes_on = true;
+        }
+        self.output_item(call_id, output, now);
+        self.push("toolResponse", message, Some(receipt));
+    }
+
+    fn update(&mut self, changes: &SessionConfig, receipt: ReceiptId, now: Instant) {
+        let profile = self.settings.profile.clone();
+        let before = encode_setup(&profile, &self.settings.config);
+        self.settings.config.merge(changes);
+        let after = encode_setup(&profile, &self.settings.config);
+        let asked = |option: &String| changes.get(option.split('.').next().unwrap_or_default()).is_some();
+        let ignored: Vec<String> = after.unexpressed.into_iter().filter(asked).collect();
+        if !ignored.is_empty() {
+            self.events.push_back(Event::ours(Body::ConfigMismatch(ignored.clone()), now));
+        }
+        let keys = before.setup.keys().chain(after.setup.keys());
+        let mut changed: Vec<&str> =
+            keys.filter(|key| before.setup.get(*key) != after.setup.get(*key)).map(String::as_str).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        let is_in_place = |key: &&str| after.setup.contains_key(*key) && matches!(*key, "systemInstruction" | "tools");
+        let told = after.setup.get("systemInstruction").filter(|_| changed.contains(&"systemInstruction"));
+        if changed.is_empty() {
+            self.settle(receipt, Outcome::Done, ignored);
+        } else if profile.context_update && changed.iter().all(is_in_place) {
+            let mut update = Map::new();
+            if let Some(instruction) = told {
+                update.insert("systemInstruction".into(), instruction.clone());
+            }
+            if changed.contains(&"tools") {
+                update.insert("tools".into(), json!({"tools": after.setup["tools"]}));
+            }
+            self.push("contextUpdate", update.into(), None);
+            self.settle(receipt, Outcome::Done, ignored);
+        } else if let (Some(text), ["systemInstruction"], true) =
+            (told.and_then(|told| told["parts"][0]["text"].as_str()), &changed[..], profile.instructions_by_turn)
+        {
+            let mut turn = instruction(text);
+            if let Some(role) = &profile.instructions_role {
+                turn["role"] = role.as_str().into();
+            }
+            self.context.push(turn);
+            self.idle();
+            self.settle(receipt, Outcome::Done, ignored);
+        } else if self.settings.reconnects {
+            self.plan_switch(receipt, ignored, now);
+        } else {
+            let message = format!("changing {} needs a new connection, and reconnect is off", changed.join(", "));
+            let code = Some("reconnect_is_off".to_owned());
+            let error = Error::Rejected(ServerError { message, code, ..ServerError::default() });
+            let body = Body::Error { error: Box::new(error.clone()), fatal: false };
+            self.events.push_back(Event::ours(body, now));
+            self.settle(receipt, Outcome::Failed(error), ignored);
+        }
+    }
+
+    /// Whether turns may be sent now.
+    fn takes_content(&self) -> bool {
+        self.settings.profile.client_content_mid_session || !self.talk.model_spoke
+    }
+
+    fn input_rate(&self) -> u32 {
+        crate::protocol::Protocol::audio_encoder(self).sample_rate
+    }
+}

@@ -1,0 +1,407 @@
+//! Step "message → event" for Gemini Live. One message may say several things: each field is taken, in this order:
+//! interruption, the user's words, the model's parts, its transcript, the end of the generation, tokens, the end of the
+//! turn.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use voicewire_audio::base64;
+
+use super::backend::OUTPUT_RATE;
+use super::protocol::Gemini;
+use super::wire::{seconds, Blob, Part, ServerContent, ServerMessage, Transcription, UsageMetadata};
+use crate::error::{Error, Malformed, ServerError};
+use crate::event::{Body, Event, TurnComplete, TurnStatus};
+use crate::malformed::malformed;
+use crate::message::{Message, Text};
+use crate::scan::depth;
+use crate::usage::Usage;
+
+/// One message and when it came.
+pub(super) struct Reader<'m> {
+    pub(super) message: &'m Message,
+    pub(super) wire_type: Text,
+    pub(super) now: Instant,
+}
+
+impl Reader<'_> {
+    pub(super) fn event(&self, body: Body) -> Event {
+        Event { message: Some(self.message.clone()), wire_type: self.wire_type.clone(), ..Event::ours(body, self.now) }
+    }
+
+    /// The span of a string that was borrowed from the message.
+    fn text(&self, text: &str) -> Text {
+        let message = self.message.as_bytes();
+        let start = (text.as_ptr() as usize).wrapping_sub(message.as_ptr() as usize);
+        match (u32::try_from(start), u32::try_from(start.wrapping_add(text.len()))) {
+            (Ok(from), Ok(to)) if message.get(start..start.wrapping_add(text.len())) == Some(text.as_bytes()) => {
+                Text::Span { start: from, end: to }
+            }
+            _ => Text::owned(text),
+        }
+    }
+}
+
+impl Gemini {
+    pub(super) fn decode(&mut self, message: &Message, now: Instant) {
+        let source = message.clone();
+        let parsed = match read(source.as_bytes(), self.settings.max_depth) {
+            Ok(parsed) => parsed,
+            Err((kind, problem)) => {
+                let event = malformed(&self.settings.secrets, kind, &problem, message, now);
+                return self.events.push_back(event);
+            }
+        };
+        let Some(name) = parsed.kind().map(str::to_owned).or_else(|| first_key(source.as_bytes())) else {
+            // The newest models send `{}` in between: it says nothing.
+            return;
+        };
+        let reader = Reader { message, wire_type: Text::owned(name), now };
+        let before = self.events.len();
+        self.take(&reader, &parsed);
+        if self.events.len() == before {
+            let says_nothing = parsed.server_content.as_ref().is_some_and(is_empty);
+            let body = if says_nothing { Body::Wire } else { Body::Server };
+            self.events.push_back(reader.event(body));
+        }
+        for (at, event) in self.events.iter_mut().skip(before).enumerate() {
+            event.leads = at == 0;
+        }
+    }
+
+    fn take(&mut self, reader: &Reader<'_>, message: &ServerMessage<'_>) {
+        if let Some(told) = &message.setup_complete {
+            self.set_up(reader, told.session_id.get());
+        }
+        if let Some(error) = &message.error {
+            self.service_error(reader, error);
+        }
+        if let Some(update) = &message.session_resumption_update {
+            self.resumption_told(update.new_handle.get(), update.resumable.unwrap_or_default());
+        }
+        if let Some(going) = &message.go_away {
+            let left = going.time_left.get().and_then(seconds).unwrap_or_default();
+            self.events.push_back(reader.event(Body::SessionExpiring(left)));
+            self.going_away(left, reader.now);
+        }
+        if let Some(activity) = &message.voice_activity {
+            let ms = activity.audio_offset.get().and_then(seconds).map(|seconds| (seconds * 1000.0).round() as i64);
+            self.activity(reader, activity.kind.get() == Some("ACTIVITY_START"), ms);
+        }
+        if let Some(signal) = &message.voice_activity_detection_signal {
+            self.activity(reader, signal.vad_signal_type.get() == Some("VAD_SIGNAL_TYPE_SOS"), None);
+        }
+        let usage = message.usage_metadata.as_ref().map(Usage::from_gemini);
+        if let Some(call) = &message.tool_call {
+            for call in call.function_calls.iter().flatten() {
+                self.called(reader, call.id.get(), call.name.get().unwrap_or_default(), call.args.as_ref());
+            }
+        }
+        if let Some(taken) = &message.tool_call_cancellation {
+            let ids: Vec<_> = taken.ids.iter().flatten().filter_map(|id| id.get()).map(str::to_owned).collect();
+            self.calls_taken_back(ids, reader.event(Body::Server));
+        }
+        if let Some(content) = &message.server_content {
+            self.content(reader, content, usage);
+        } else if let Some(usage) = usage {
+            self.used(reader, usage);
+        }
+    }
+
+    fn content(&mut self, reader: &Reader<'_>, content: &ServerContent<'_>, usage: Option<Usage>) {
+        if content.interrupted == Some(true) {
+            self.interrupted(reader);
+        }
+        if let Some(transcription) = &content.input_transcription {
+            self.user_words(reader, transcription);
+        }
+        for part in content.model_turn.iter().flat_map(|turn| turn.parts.iter().flatten()) {
+            self.part(reader, part);
+        }
+        if let Some(words) = content.output_transcription.as_ref().and_then(|told| told.text.get()) {
+            self.say(reader, words, Body::Transcript(reader.text(words)));
+        }
+        if content.generation_complete == Some(true) {
+            if let Some(response) = &mut self.talk.response {
+                response.is_generated = true;
+            }
+            self.events.push_back(reader.event(Body::Server));
+        }
+        if content.turn_complete == Some(true) {
+            return self.turn_complete(reader, content, usage);
+        }
+        if let Some(usage) = usage {
+            self.used(reader, usage);
+        }
+    }
+
+    fn part(&mut self, reader: &Reader<'_>, part: &Part<'_>) {
+        if let Some(blob) = &part.inline_data {
+            self.sound(reader, blob);
+        }
+        let Some(words) = part.text.get() else { return };
+        if part.thought == Some(true) {
+            self.begin_response(reader);
+            let event = reader.event(Body::Thought(reader.text(words)));
+            return self.of_response(event);
+        }
+        self.say(reader, words, Body::TextDelta(reader.text(words)));
+    }
+
+    fn sound(&mut self, reader: &Reader<'_>, blob: &Blob<'_>) {
+        let mime_type = blob.mime_type.get().unwrap_or("audio/pcm");
+        if !mime_type.starts_with("audio/") {
+            return;
+        }
+        let decoded = match base64::decode_pcm16(blob.data.get().unwrap_or_default().as_bytes()) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.events.push_back(reader.event(Body::Wire));
+                return self.malformed(Malformed::BadAudio, &format!("inlineData.data: {error}"), reader);
+            }
+        };
+        let sample_rate = rate_of(mime_type);
+        self.begin_response(reader);
+        let item_id = self.begin_item(reader, true);
+        let Some(response) = &mut self.talk.response else { return };
+        if response.is_muted {
+            self.late_samples += decoded.samples.len() as u64;
+            return self.events.push_back(reader.event(Body::Wire));
+        }
+        let is_odd = decoded.odd_byte && !std::mem::replace(&mut response.odd_reported, decoded.odd_byte);
+        self.talk.playback.received(Some(&item_id), Some(0), decoded.samples.len(), sample_rate, reader.now);
+        let event = reader.event(Body::Audio { samples: decoded.samples, sample_rate, content_index: Some(0) });
+        self.of_item(event, &item_id);
+        if is_odd {
+            let problem = "inlineData.data ends in half a sample; the odd byte was dropped";
+            self.malformed(Malformed::BadAudio, problem, reader);
+        }
+    }
+
+    /// Words of the model.
+    fn say(&mut self, reader: &Reader<'_>, words: &str, body: Body) {
+        self.begin_response(reader);
+        let item_id = self.begin_item(reader, matches!(body, Body::Transcript(_)));
+        if let Some(response) = &mut self.talk.response {
+            response.words.push_str(words);
+        }
+        self.of_item(reader.event(body), &item_id);
+    }
+
+    fn user_words(&mut self, reader: &Reader<'_>, told: &Transcription<'_>) {
+        if let Some(words) = told.text.get() {
+            let item_id = self.begin_user_turn(Some(reader), reader.now);
+            if let Some(user) = &mut self.talk.user {
+                user.words.push_str(words);
+            }
+            let body = Body::InputTranscript { text: reader.text(words), is_final: false };
+            self.of_item(reader.event(body), &item_id);
+        }
+        if told.finished == Some(true) {
+            self.finish_user_words(reader);
+        }
+    }
+
+    /// The server heard the user begin or stop.
+    fn activity(&mut self, reader: &Reader<'_>, starts: bool, ms: Option<i64>) {
+        self.talk.tells_speech = true;
+        if starts {
+            return self.speech_started(reader, ms);
+        }
+        let item_id = self.begin_user_turn(Some(reader), reader.now);
+        if let Some(user) = &mut self.talk.user {
+            user.is_speaking = false;
+        }
+        self.of_item(reader.event(Body::SpeechStopped(ms)), &item_id);
+        self.finish_user_words(reader);
+        self.commit_user_turn(reader);
+    }
+
+    fn interrupted(&mut self, reader: &Reader<'_>) {
+        let is_ours = std::mem::take(&mut self.talk.expects_interruption);
+        let was_told = self.talk.response.as_ref().is_some_and(|response| response.is_stopped);
+        if !is_ours
+            && !was_told
+            && !self.talk.tells_speech
+            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
+        {
+            self.speech_started(reader, None);
+        }
+        if was_told {
+            return self.events.push_back(reader.event(Body::Wire));
+        }
+        self.stop_playing(reader.event(Body::Server));
+    }
+
+    fn turn_complete(&mut self, reader: &Reader<'_>, content: &ServerContent<'_>, usage: Option<Usage>) {
+        let usage = usage.or_else(|| self.usage.take());
+        self.usage = None;
+        self.talk.expects_interruption = false;
+        self.talk.model_spoke = true;
+        if std::mem::take(&mut self.talk.owes_end) && self.talk.response.is_none() {
+            return self.report_usage(reader, usage, None);
+        }
+        self.begin_response(reader);
+        let Some(response) = self.talk.response.take() else { return };
+        self.report_usage(reader, usage, Some(&response.id));
+        if !response.is_stopped {
+            self.finish_user_words(reader);
+            self.history.has_gap |= self.talk.user.take().is_some_and(|user| user.words.is_empty());
+        }
+        let status = match content.turn_complete_reason.get() {
+            _ if response.is_stopped => TurnStatus::Cancelled,
+            None | Some("TURN_COMPLETE_REASON_UNSPECIFIED" | "NEED_MORE_INPUT") => TurnStatus::Completed,
+            Some(_) => TurnStatus::Incomplete,
+        };
+        let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
+        let is_final = status == TurnStatus::Cancelled || !(response.goes_on || is_working);
+        if is_final {
+            self.talk.calls.retain(|call| call.answer.is_none());
+        }
+        self.end_response(&response, status, reader.now);
+        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, error: None }));
+        let event = Event { response_id: Text::owned(response.id), ..reader.event(body) };
+        self.events.push_back(event.clone());
+        self.response_ended(&event);
+        self.idle();
+    }
+
+    /// Tokens told in the midst of a turn count at its end: the counts are cumulative there.
+    fn used(&mut self, reader: &Reader<'_>, usage: Usage) {
+        if self.talk.response.is_some() {
+            self.usage = Some(usage);
+            return;
+        }
+        self.report_usage(reader, Some(usage), None);
+    }
+
+    fn report_usage(&mut self, reader: &Reader<'_>, usage: Option<Usage>, response_id: Option<&str>) {
+        if let Some(usage) = usage {
+            let event = reader.event(Body::Usage(Box::new(usage)));
+            self.events.push_back(Event { response_id: Text::from(response_id), ..event });
+        }
+    }
+
+    fn service_error(&mut self, reader: &Reader<'_>, error: &Value) {
+        let text = |key: &str| match &error[key] {
+            Value::String(text) => Some(self.settings.secrets.mask(text)),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        };
+        let error = ServerError {
+            message: text("message").unwrap_or_else(|| self.settings.secrets.mask(&error.to_string())),
+            kind: text("status"),
+            code: text("code"),
+            ..ServerError::default()
+        };
+        if !self.ready {
+            self.refusal = Some(Error::Server(error));
+            return;
+        }
+        self.events.push_back(reader.event(Body::Error { error: Box::new(Error::Server(error)), fatal: false }));
+    }
+
+    fn malformed(&mut self, kind: Malformed, problem: &str, reader: &Reader<'_>) {
+        let event = malformed(&self.settings.secrets, kind, problem, reader.message, reader.now);
+        self.events.push_back(event);
+    }
+
+    fn called(&mut self, reader: &Reader<'_>, id: Option<&str>, name: &str, args: Option<&Value>) {
+        let arguments = args.filter(|args| !args.is_null()).map_or_else(|| "{}".to_owned(), Value::to_string);
+        let is_object = args.is_none_or(|args| args.is_object() || args.is_null());
+        self.begin_response(reader);
+        let event = self.call_event(reader, id, name, &arguments);
+        self.of_response(event);
+        if !is_object {
+            self.malformed(Malformed::BadToolArguments, "tool arguments are no JSON object", reader);
+        }
+    }
+}
+
+/// Reads a message.
+fn read(text: &[u8], max_depth: usize) -> Result<ServerMessage<'_>, (Malformed, String)> {
+    // The parser gives up at 128 by itself.
+    if max_depth < 128 && depth(text) > max_depth {
+        return Err(too_deep(max_depth));
+    }
+    serde_json::from_slice(text).map_err(|_| problem(text, max_depth))
+}
+
+/// What is wrong with a message that did not fit: worth a second look, since it says which field.
+fn problem(text: &[u8], max_depth: usize) -> (Malformed, String) {
+    if depth(text) > max_depth {
+        return too_deep(max_depth);
+    }
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    parser.disable_recursion_limit();
+    match <Value as serde::Deserialize>::deserialize(&mut parser).and_then(|value| parser.end().map(|()| value)) {
+        Err(error) => return (Malformed::BadJson, format!("invalid JSON: {error}")),
+        Ok(value) if !value.is_object() => return (Malformed::BadEvent, "event is not a JSON object".into()),
+        Ok(_) => {}
+    }
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    let fitted: Result<ServerMessage<'_>, _> = serde_path_to_error::deserialize(&mut parser);
+    match fitted {
+        Err(error) => (Malformed::BadEvent, format!("field does not fit: {}: {}", error.path(), error.inner())),
+        Ok(_) => (Malformed::BadEvent, "event does not fit".into()),
+    }
+}
+
+fn too_deep(max_depth: usize) -> (Malformed, String) {
+    (Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels"))
+}
+
+/// The first key of an object.
+fn first_key(text: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(text).ok()?;
+    value.as_object()?.keys().next().cloned()
+}
+
+/// Hz in a type such as "audio/pcm;rate=24000".
+fn rate_of(mime_type: &str) -> u32 {
+    let rate = mime_type.split(';').find_map(|part| part.trim().strip_prefix("rate="));
+    rate.and_then(|rate| rate.parse().ok()).filter(|rate| (1_000..=384_000).contains(rate)).unwrap_or(OUTPUT_RATE)
+}
+
+/// Whether a content says nothing: fillers, transcriptions without words, grounding without sources.
+fn is_empty(content: &ServerContent<'_>) -> bool {
+    let is_told =
+        |value: &Option<Value>| value.as_ref().is_some_and(|value| value.as_object().is_none_or(|map| !map.is_empty()));
+    !is_told(&content.grounding_metadata)
+        && !is_told(&content.url_context_metadata)
+        && !is_told(&content.interim_input_transcription)
+        && content.interaction_status.get().is_none()
+}
+
+impl Usage {
+    /// Reads Gemini's tokens. The input is the whole context of the turn; thoughts are not counted in the total.
+    pub(super) fn from_gemini(told: &UsageMetadata) -> Self {
+        let mut usage = Self {
+            input_tokens: told.prompt_token_count.0 + told.tool_use_prompt_token_count.0,
+            output_tokens: told.response_token_count.0,
+            total_tokens: told.total_token_count.0,
+            cached_tokens: told.cached_content_token_count.0,
+            ..Self::default()
+        };
+        for detail in told.prompt_tokens_details.iter().flatten() {
+            match detail.modality.as_deref() {
+                Some("AUDIO") => usage.input_audio_tokens += detail.token_count.0,
+                Some("IMAGE" | "VIDEO") => usage.input_image_tokens += detail.token_count.0,
+                _ => usage.input_text_tokens += detail.token_count.0,
+            }
+        }
+        for detail in told.cache_tokens_details.iter().flatten() {
+            match detail.modality.as_deref() {
+                Some("AUDIO") => usage.cached_audio_tokens += detail.token_count.0,
+                _ => usage.cached_text_tokens += detail.token_count.0,
+            }
+        }
+        for detail in told.response_tokens_details.iter().flatten() {
+            match detail.modality.as_deref() {
+                Some("AUDIO") => usage.output_audio_tokens += detail.token_count.0,
+                _ => usage.output_text_tokens += detail.token_count.0,
+            }
+        }
+        usage
+    }
+}

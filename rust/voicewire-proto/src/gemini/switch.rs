@@ -1,0 +1,183 @@
+//! From one connection to the next: handles, `goAway`, changes that need a new session, and what the new one is told.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Value};
+
+use super::protocol::Gemini;
+use super::setup::encode_setup;
+use crate::command::ReceiptId;
+use crate::error::Error;
+use crate::event::{Body, Event};
+use crate::protocol::Recovery;
+
+/// How a session can be taken up again.
+#[derive(Debug)]
+pub(super) struct Resumption {
+    /// The newest handle that can be used.
+    handle: Option<String>,
+    /// Whether the newest word was that there is nothing newer than the handle.
+    is_current: bool,
+    /// Whether the connection being made uses the handle.
+    is_tried: bool,
+    /// Whether a refusal by policy was followed by a new connection already.
+    forgave_policy: bool,
+    /// What the newest session knows of the one before it.
+    pub(super) restored: &'static str,
+}
+
+impl Default for Resumption {
+    fn default() -> Self {
+        Self { handle: None, is_current: true, is_tried: false, forgave_policy: false, restored: "none" }
+    }
+}
+
+/// A connection that is to be replaced.
+#[derive(Debug)]
+pub(super) struct Switch {
+    /// When it happens at the latest; before that at a quiet moment.
+    deadline: Instant,
+    /// Commands that it carries out, with the options that they could not express.
+    pub(super) receipts: Vec<(ReceiptId, Vec<String>)>,
+}
+
+/// How long a change of the configuration waits for a quiet moment.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Seconds before the server's deadline at which we go.
+const MARGIN_S: f64 = 5.0;
+
+impl Gemini {
+    /// Plans a new connection for a change of the configuration.
+    pub(super) fn plan_switch(&mut self, receipt: ReceiptId, ignored: Vec<String>, now: Instant) {
+        self.switch_by(now + PATIENCE).receipts.push((receipt, ignored));
+    }
+
+    /// The server goes in `left` seconds.
+    pub(super) fn going_away(&mut self, left: f64, now: Instant) {
+        if self.settings.reconnects {
+            self.switch_by(now + Duration::from_secs_f64((left - MARGIN_S).max(0.0)));
+        }
+    }
+
+    pub(super) fn resumption_told(&mut self, handle: Option<&str>, resumable: bool) {
+        self.resumption.is_current = resumable;
+        // Without a new one the last one is still good, and does not know of what is going on.
+        if let Some(handle) = handle.filter(|_| resumable) {
+            self.resumption.handle = Some(handle.to_owned());
+            self.talk.calls.iter_mut().for_each(|call| call.in_handle = true);
+        }
+    }
+
+    pub(super) fn is_switch_due(&self, now: Instant) -> bool {
+        let Some(switch) = &self.switch else { return false };
+        self.ready && (switch.deadline <= now || (self.is_quiet() && !self.talk.playback.is_playing(now)))
+    }
+
+    /// When the switch may become due by itself.
+    pub(super) fn next_switch(&self) -> Option<Instant> {
+        let switch = self.switch.as_ref().filter(|_| self.ready)?;
+        let silent = self.talk.playback.ends().filter(|_| self.is_quiet());
+        Some(silent.map_or(switch.deadline, |silent| silent.min(switch.deadline)))
+    }
+
+    pub(super) fn recovery_from(&self, code: u16) -> Recovery {
+        match code {
+            _ if !self.settings.reconnects => Recovery::Never,
+            // 1000 is the limit of a connection's life, the others are the network's and the service's troubles.
+            1000 | 1001 | 1005 | 1006 | 1011..=1014 => Recovery::Reconnect,
+            // A known fault of the service, also a wrong model: once.
+            1008 if !self.resumption.forgave_policy => Recovery::Reconnect,
+            _ => Recovery::Never,
+        }
+    }
+
+    /// The connection is gone: what cannot go on in the next one is told.
+    pub(super) fn left(&mut self, now: Instant) -> bool {
+        // The server did not take the handle.
+        let is_refused = !self.ready && self.resumption.is_tried && self.resumption.handle.take().is_some();
+        self.ready = false;
+        self.refusal = None;
+        let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
+        self.forget_outgoing(&error);
+        self.give_up_response(now);
+        self.usage = None;
+        self.activity_is_open = false;
+        let has_handle = self.resumption.handle.is_some();
+        let lost = self.talk.calls.iter().filter(|call| !(has_handle && call.in_handle)).map(|call| call.id.clone());
+        let lost: Vec<String> = lost.collect();
+        if !lost.is_empty() {
+            self.calls_taken_back(lost, Event::ours(Body::Server, now));
+        }
+        self.talk.reconnected();
+        is_refused
+    }
+
+    /// Says who we are, and what was.
+    pub(super) fn send_setup(&mut self, _now: Instant) {
+        let encoded = encode_setup(&self.settings.profile, &self.settings.config);
+        let mut setup = serde_json::Map::new();
+        setup.insert("model".into(), self.settings.model.clone().into());
+        setup.extend(encoded.setup);
+        let resumes = setup.entry("sessionResumption").or_insert_with(|| json!({}));
+        if let Some(handle) = &self.resumption.handle {
+            resumes["handle"] = handle.as_str().into();
+        }
+        if !self.settings.reconnects && self.resumption.handle.is_none() {
+            setup.remove("sessionResumption");
+        }
+        self.resumption.is_tried = self.resumption.handle.is_some();
+        self.resumption.restored = match () {
+            () if self.resumption.is_tried => "resumed",
+            () if self.history.is_empty() => "none",
+            () if self.history.has_gap => "partial",
+            () => "replayed",
+        };
+        if matches!(self.resumption.restored, "replayed" | "partial") {
+            self.prepare_replay(&mut setup);
+        }
+        self.push("setup", Value::Object(setup), None);
+    }
+
+    /// What the new session does not know of the old one, behind its setup.
+    pub(super) fn replay(&mut self) {
+        if self.resumption.restored != "resumed" && self.settings.profile.history_config && !self.history.is_empty() {
+            let turns = self.history.turns();
+            self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
+        }
+        // Results that the old connection may not have delivered: the model would wait for them for ever.
+        let answers: Vec<String> = self.talk.calls.iter().filter_map(|call| call.answer.clone()).collect();
+        for answer in answers {
+            self.push("toolResponse", serde_json::from_str(&answer).unwrap_or_default(), None);
+        }
+    }
+
+    /// Whether nothing is going on but sound.
+    fn is_quiet(&self) -> bool {
+        self.talk.response.is_none()
+            && self.talk.calls.is_empty()
+            && !self.talk.is_asked
+            && !self.activity_is_open
+            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
+            && (self.resumption.is_current || self.resumption.handle.is_none())
+    }
+
+    fn switch_by(&mut self, deadline: Instant) -> &mut Switch {
+        let switch = self.switch.get_or_insert(Switch { deadline, receipts: Vec::new() });
+        switch.deadline = switch.deadline.min(deadline);
+        switch
+    }
+
+    /// Models that take no history forget turns of context as soon as somebody speaks; their instructions they keep.
+    fn prepare_replay(&self, setup: &mut serde_json::Map<String, Value>) {
+        if self.settings.profile.history_config {
+            setup.insert("historyConfig".into(), json!({"initialHistoryInClientContent": true}));
+            return;
+        }
+        let part = json!({"text": format!("The conversation so far:\n{}", self.history.text())});
+        let instruction = setup.entry("systemInstruction").or_insert_with(|| json!({"parts": []}));
+        if let Some(parts) = instruction["parts"].as_array_mut() {
+            parts.push(part);
+        }
+    }
+}
