@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from voicewire.tool_commands import McpApproval
     from voicewire.tools import ToolResponse
     from voicewire.turns import Reply
+    from voicewire.unified import create_realtime
     from voicewire.usage import Usage
 
     __version__: str
@@ -151,6 +152,7 @@ __all__ = [
     "configure",
     "create_client_secret",
     "create_client_secret_sync",
+    "create_realtime",
     "generate_id",
     "raw",
 ]
@@ -160,6 +162,7 @@ _ORIGINS = {
     "Simulator": "simulator",
     "Receipt": "receipt",
     "configure": "process",
+    "create_realtime": "unified",
     "generate_id": "ids",
     "Reply": "turns",
     "Capabilities": "capabilities",

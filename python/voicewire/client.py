@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from voicewire import parse
 from voicewire._voicewire import Session
+from voicewire.background import Background, tell_failure
 from voicewire.capabilities import Capabilities, capabilities_of
 from voicewire.commands import Commands
 from voicewire.config import SessionConfig, detection_type
@@ -156,6 +157,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Future[None] | None = None
+        self._background: Background | None = None
+        self._failure: BaseException | None = None
         self._state: State = "idle"
         self._first_config = self._config
         self._changes: list[tuple[SessionConfig, Receipt]] = []
@@ -187,23 +190,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             ConnectionClosed: ``disconnect`` was called meanwhile.
             LimitExceeded: The client has used up ``Limits.max_cost``.
         """
-        if self._state not in ("idle", "closed"):
-            raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
-        config = buildable(SessionConfig.from_options(config, **options))
-        config = SessionConfig.from_options({**self._base().to_dict(), **config.to_dict()})
-        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
-        self._state, self._closing = "connecting", None
-        try:
-            self._config = config
-            grant = await self._destination.grant(api_key)
-            self._destination = self._destination.with_model(grant.model)
-            self._guard.check()
-            await self._open(grant.key)
-        except BaseException:
-            if self._state == "connecting":
-                self._abandon(self._session.abort())
-                self._gone(ConnectionClosed(None, "the session did not come about"))
-            raise
+        self._begin(SessionConfig.from_options(config, **options))
+        await self._reach(api_key)
         return self
 
     def disconnect(self) -> Receipt:
@@ -217,6 +205,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         was_idle = self._state in ("idle", "closed")
         self._state = "closed" if was_idle else "closing"
         self._abandon(self._session.close())
+        if self._background is not None:
+            self._background.cancel()
         # Without a loop nobody will tell how it ended; the I/O thread closes the socket all the same.
         if was_idle or self._loop is None or self._loop.is_closed():
             self._gone(ConnectionClosed(None, "disconnected"))
@@ -357,12 +347,13 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             self._opening.set_result(None)
 
     def _connect_failed(self, error: Exception) -> None:
+        self._tell_failure(error)
         if self._opening is not None and not self._opening.done():
             self._opening.set_exception(error)
 
     def _ended(self, abandoned: list[int]) -> None:
         self._abandon(abandoned)
-        self._gone(ConnectionClosed(None, "session is closed"))
+        self._gone(self._why_closed())
 
     def _settled(self, number: int, value: Any, error: Exception | None, ignored: Sequence[str] = ()) -> None:
         with self._lock:
@@ -389,11 +380,67 @@ class RealtimeClient(Listening, Commands, ToolCommands):
 
     # Inner workings
 
-    async def _open(self, key: str | None) -> None:
-        if self._state != "connecting":
+    def _begin(self, changes: SessionConfig) -> None:
+        """Go to "connecting": from here on commands and audio are kept."""
+        if self._state not in ("idle", "closed"):
+            raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
+        config = SessionConfig.from_options({**self._base().to_dict(), **buildable(changes).to_dict()})
+        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
+        self._state, self._closing = "connecting", None
+        self._loop = self._background = self._failure = None
+        self._config = config
+
+    def _connect_in_background(self) -> None:
+        """Connect while nobody awaits it: events tell how it went."""
+        self._begin(SessionConfig())
+        self._loop = asyncio.get_running_loop()
+        self._background = Background(self)
+
+    def _tell_failure(self, error: BaseException) -> None:
+        self._failure = error
+        if self._background is not None:
+            tell_failure(self, error)
+
+    def _why_closed(self) -> ConnectionClosed:
+        failure, self._failure = self._failure, None
+        if not isinstance(failure, Exception) or isinstance(failure, ConnectionClosed):
+            return ConnectionClosed(None, "session is closed")
+        closed = ConnectionClosed(None, f"the session did not come about: {failure}")
+        closed.__cause__ = failure
+        return closed
+
+    async def _reach(self, api_key: str | None) -> None:
+        """Go from "connecting" to "open"."""
+        try:
+            opening = await self._start(api_key)
+        except BaseException as error:
+            # The core has not begun, so it will not tell the end.
+            self._tell_failure(error)
             self._abandon(self._session.abort())
-            self._gone(ConnectionClosed(None, "disconnected while connecting"))
+            self._gone(self._why_closed())
+            raise
+        try:
+            await opening
+        except BaseException as error:
+            # Who heard of the failure by an event may have begun the next session before this task runs.
+            if self._opening is opening and isinstance(error, asyncio.CancelledError):
+                self.disconnect()
+            elif self._opening is opening and self._state == "connecting":
+                self._gone(self._why_closed())
+            raise
+        finally:
+            if self._opening is opening:
+                self._opening = None
+
+    async def _start(self, api_key: str | None) -> asyncio.Future[None]:
+        grant = await self._destination.grant(api_key)
+        self._destination = self._destination.with_model(grant.model)
+        self._guard.check()
+        if self._state != "connecting":
             raise ConnectionClosed(None, "disconnected while connecting")
+        return self._open(grant.key)
+
+    def _open(self, key: str | None) -> asyncio.Future[None]:
         loop = self._loop = asyncio.get_running_loop()
         hub = hub_of(loop)
         options = {
@@ -401,19 +448,13 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             "timeouts": self._timeouts.to_dict(),
             "auto_truncate": self._auto_truncate,
         }
-        self._opening = loop.create_future()
+        self._opening = opening = loop.create_future()
         self._wakes = lambda: hub.wakes
         words = self._config.to_dict()
         if self._toolbox:
             words["tools"] = self._toolbox.merged(words.get("tools") or ())
         self._session.connect(hub, json.dumps(options), json.dumps(words))
-        try:
-            await self._opening
-        except asyncio.CancelledError:
-            self.disconnect()
-            raise
-        finally:
-            self._opening = None
+        return opening
 
     def get_turn_detection_type(self) -> str | None:
         """How turns are detected: "server_vad", "semantic_vad", …, or None for manual turns."""
