@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.hooks import Hooks
     from voicewire.ids import generate_id
     from voicewire.keys import ClientSecret
     from voicewire.mint import create_client_secret, create_client_secret_sync
@@ -105,6 +106,7 @@ __all__ = [
     "Event",
     "ForkedError",
     "HandlerError",
+    "Hooks",
     "InputCommitted",
     "InputTranscript",
     "InternalError",
@@ -163,6 +165,7 @@ _ORIGINS = {
     "Receipt": "receipt",
     "configure": "process",
     "create_realtime": "unified",
+    "Hooks": "hooks",
     "generate_id": "ids",
     "Reply": "turns",
     "Capabilities": "capabilities",

@@ -26,6 +26,7 @@ from voicewire.exceptions import CommandRejected, ConfigError, ConnectionClosed,
 from voicewire.forks import watch
 from voicewire.guard import Guard
 from voicewire.handlers import Handler
+from voicewire.hooks import Hooks, install, tell_failed_connect
 from voicewire.hub import hub_of
 from voicewire.keys import TokenProvider
 from voicewire.listening import Entry, Listening
@@ -81,6 +82,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         ca: PEM path or text, trusted beside the system's roots.
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
+        hooks: Functions that hear of sessions, messages, errors and usage.
         call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
             has its model, ``model`` is only named in prices then.
         session_type: "realtime", or "transcription" for a session that writes down and does not answer.
@@ -115,6 +117,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         ca: str | os.PathLike[str] | None = None,
         client_cert: tuple[str, str] | None = None,
         allow_insecure: bool = False,
+        hooks: Hooks | None = None,
         name: str | None = None,
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
@@ -146,6 +149,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._session: Session = Session(self, json.dumps(self._limits.to_dict()), retain)
         self._conversation = Conversation(self._session.conversation())
         self._guard = Guard(self, self._limits)
+        self._hooks = Hooks.parse(hooks)
+        install(self._hooks, self)
         self._toolbox = Toolbox()
         self._tool_timeout = None if tool_timeout is None else parse.number("tool_timeout", tool_timeout, above=True)
         self._tools = ToolRunner(self, self._toolbox, auto_respond=parse.flag("auto_respond", auto_respond))
@@ -191,7 +196,11 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             LimitExceeded: The client has used up ``Limits.max_cost``.
         """
         self._begin(SessionConfig.from_options(config, **options))
-        await self._reach(api_key)
+        try:
+            await self._reach(api_key)
+        except Exception as error:
+            tell_failed_connect(self._hooks, error)
+            raise
         return self
 
     def disconnect(self) -> Receipt:
