@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicewire import audio, raw
+    from voicewire.audio_client import AudioClient
     from voicewire.calls import Calls, SyncCalls
     from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "AckTimeout",
+    "AudioClient",
     "AudioDelta",
     "AudioFormat",
     "AuthenticationError",
@@ -165,6 +167,7 @@ _ORIGINS = {
     "Receipt": "receipt",
     "configure": "process",
     "create_realtime": "unified",
+    "AudioClient": "audio_client",
     "Hooks": "hooks",
     "generate_id": "ids",
     "Reply": "turns",
