@@ -356,9 +356,9 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             self._opening.set_result(None)
 
     def _connect_failed(self, error: Exception) -> None:
-        self._tell_failure(error)
         if self._opening is not None and not self._opening.done():
             self._opening.set_exception(error)
+        self._tell_failure(error)
 
     def _ended(self, abandoned: list[int]) -> None:
         self._abandon(abandoned)
@@ -424,9 +424,11 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             opening = await self._start(api_key)
         except BaseException as error:
             # The core has not begun, so it will not tell the end.
-            self._tell_failure(error)
-            self._abandon(self._session.abort())
-            self._gone(self._why_closed())
+            try:
+                self._tell_failure(error)
+            finally:
+                self._abandon(self._session.abort())
+                self._gone(self._why_closed())
             raise
         try:
             await opening

@@ -279,6 +279,49 @@ async def test_a_disconnected_client_can_connect_again(simulator: vw.Simulator) 
         assert client.connected
 
 
+async def test_disconnect_may_be_called_from_another_thread() -> None:
+    async with Peer(upgrade=never()) as peer:
+        client = create(peer.url)
+        await peer.connection()
+
+        receipt = await soon(asyncio.to_thread(client.disconnect))
+
+        assert await soon(receipt) is None
+        assert client.state == "closed"
+
+
+async def test_who_comes_late_can_wait_for_the_session(simulator: vw.Simulator) -> None:
+    client = create(simulator.url)
+    await client.wait_for("open", timeout=5)
+
+    assert await client.wait_for_session_created(timeout=5)
+    await soon(client.disconnect())
+
+
+def test_a_loop_that_ends_meanwhile_leaves_a_client_that_can_be_closed(simulator: vw.Simulator) -> None:
+    async def leave() -> vw.RealtimeClient:
+        return create(simulator.url)
+
+    client = asyncio.run(leave())
+
+    assert client.disconnect().done()
+    assert client.state == "closed"
+    assert not background._running
+
+
+def test_a_loop_that_ends_before_the_greeting_leaves_a_client_that_can_be_closed() -> None:
+    async def leave() -> vw.RealtimeClient:
+        async with Peer() as peer:
+            client = create(peer.url)
+            await peer.connection()
+        return client
+
+    client = asyncio.run(leave())
+
+    assert client.disconnect().done()
+    assert client.state == "closed"
+
+
 async def test_a_handler_of_the_failure_that_raises_leaves_the_others_alone(
     caplog: pytest.LogCaptureFixture, complaints: Callable[[], list[str]]
 ) -> None:
