@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicewire import audio, raw
+    from voicewire.audio_client import AudioClient
     from voicewire.calls import Calls, SyncCalls
     from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         VoicewireError,
     )
+    from voicewire.hooks import Hooks
     from voicewire.ids import generate_id
     from voicewire.keys import ClientSecret
     from voicewire.mint import create_client_secret, create_client_secret_sync
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from voicewire.tool_commands import McpApproval
     from voicewire.tools import ToolResponse
     from voicewire.turns import Reply
+    from voicewire.unified import create_realtime
     from voicewire.usage import Usage
 
     __version__: str
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "AckTimeout",
+    "AudioClient",
     "AudioDelta",
     "AudioFormat",
     "AuthenticationError",
@@ -104,6 +108,7 @@ __all__ = [
     "Event",
     "ForkedError",
     "HandlerError",
+    "Hooks",
     "InputCommitted",
     "InputTranscript",
     "InternalError",
@@ -151,6 +156,7 @@ __all__ = [
     "configure",
     "create_client_secret",
     "create_client_secret_sync",
+    "create_realtime",
     "generate_id",
     "raw",
 ]
@@ -160,6 +166,9 @@ _ORIGINS = {
     "Simulator": "simulator",
     "Receipt": "receipt",
     "configure": "process",
+    "create_realtime": "unified",
+    "AudioClient": "audio_client",
+    "Hooks": "hooks",
     "generate_id": "ids",
     "Reply": "turns",
     "Capabilities": "capabilities",

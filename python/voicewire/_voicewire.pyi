@@ -85,6 +85,8 @@ class Event:
         """When it was received on the I/O thread, in seconds of ``time.monotonic()``."""
     @property
     def _weight(self) -> int: ...
+    @property
+    def _size(self) -> int: ...
 
 @final
 class TranscriptDelta(Event):
@@ -317,6 +319,12 @@ class AudioDelta(Event):
     def audio(self) -> NDArray[np.int16]:
         """1-D int16 array, mono, C-contiguous and writeable; it owns its memory and is the same one at each access."""
     @property
+    def chunk(self) -> NDArray[np.int16]:
+        """The same array as ``audio``."""
+    @property
+    def mime_type(self) -> str:
+        """What ``audio`` is, as "audio/pcm;rate=24000"."""
+    @property
     def sample_rate(self) -> int:
         """Hz."""
     @property
@@ -447,7 +455,7 @@ class Session:
     def begin(self, dialect: str, config: str) -> None:
         """Begin to connect: from here on commands and audio are kept for the session to come."""
     def abort(self) -> list[int]:
-        """Give up what ``begin`` began; returns receipts of commands that will never be written."""
+        """Give up what ``begin`` began: iterators end. Returns receipts of commands that will never be written."""
     def connect(self, hub: Hub, options: str, config: str) -> None:
         """Connect in the background, behind ``begin``; ``owner._connected`` or ``owner._connect_failed`` tells how it went."""
     def command(self, kind: str, payload: str = "{}") -> tuple[int, str]:
@@ -475,11 +483,13 @@ class Session:
     def remove_handler(self, token: int) -> None:
         """Take a callable out again."""
     def main_iterator(self) -> EventIterator | None:
-        """The iterator that collects from ``connect`` on; None before the first ``connect``."""
+        """The iterator that collects from ``begin`` on; None before the first."""
     def iterator(self, kinds: list[str]) -> EventIterator:
         """A new iterator that collects the named kinds, or all, from here on."""
     def report(self, error: BaseException, fatal: bool) -> None:
         """Deliver an ``ErrorEvent`` of our own making."""
+    def report_closed(self, code: int, reason: str, clean: bool) -> None:
+        """Deliver a ``Closed`` of our own making, for a session that did not come about."""
     def hold(self, weight: int) -> None:
         """Count bytes that a handler's backlog holds."""
     def release(self, weight: int) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from voicewire import parse
 from voicewire._voicewire import Session
+from voicewire.background import Background, tell_failure
 from voicewire.capabilities import Capabilities, capabilities_of
 from voicewire.commands import Commands
 from voicewire.config import SessionConfig, detection_type
@@ -25,6 +26,7 @@ from voicewire.exceptions import CommandRejected, ConfigError, ConnectionClosed,
 from voicewire.forks import watch
 from voicewire.guard import Guard
 from voicewire.handlers import Handler
+from voicewire.hooks import Hooks, install, tell_failed_connect
 from voicewire.hub import hub_of
 from voicewire.keys import TokenProvider
 from voicewire.listening import Entry, Listening
@@ -80,6 +82,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         ca: PEM path or text, trusted beside the system's roots.
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
+        hooks: Functions that hear of sessions, messages, errors and usage.
         call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
             has its model, ``model`` is only named in prices then.
         session_type: "realtime", or "transcription" for a session that writes down and does not answer.
@@ -114,6 +117,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         ca: str | os.PathLike[str] | None = None,
         client_cert: tuple[str, str] | None = None,
         allow_insecure: bool = False,
+        hooks: Hooks | None = None,
         name: str | None = None,
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
@@ -145,6 +149,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._session: Session = Session(self, json.dumps(self._limits.to_dict()), retain)
         self._conversation = Conversation(self._session.conversation())
         self._guard = Guard(self, self._limits)
+        self._hooks = Hooks.parse(hooks)
+        install(self._hooks, self)
         self._toolbox = Toolbox()
         self._tool_timeout = None if tool_timeout is None else parse.number("tool_timeout", tool_timeout, above=True)
         self._tools = ToolRunner(self, self._toolbox, auto_respond=parse.flag("auto_respond", auto_respond))
@@ -156,6 +162,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Future[None] | None = None
+        self._background: Background | None = None
+        self._failure: BaseException | None = None
         self._state: State = "idle"
         self._first_config = self._config
         self._changes: list[tuple[SessionConfig, Receipt]] = []
@@ -187,22 +195,11 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             ConnectionClosed: ``disconnect`` was called meanwhile.
             LimitExceeded: The client has used up ``Limits.max_cost``.
         """
-        if self._state not in ("idle", "closed"):
-            raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
-        config = buildable(SessionConfig.from_options(config, **options))
-        config = SessionConfig.from_options({**self._base().to_dict(), **config.to_dict()})
-        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
-        self._state, self._closing = "connecting", None
+        self._begin(SessionConfig.from_options(config, **options))
         try:
-            self._config = config
-            grant = await self._destination.grant(api_key)
-            self._destination = self._destination.with_model(grant.model)
-            self._guard.check()
-            await self._open(grant.key)
-        except BaseException:
-            if self._state == "connecting":
-                self._abandon(self._session.abort())
-                self._gone(ConnectionClosed(None, "the session did not come about"))
+            await self._reach(api_key)
+        except Exception as error:
+            tell_failed_connect(self._hooks, error)
             raise
         return self
 
@@ -217,6 +214,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         was_idle = self._state in ("idle", "closed")
         self._state = "closed" if was_idle else "closing"
         self._abandon(self._session.close())
+        if self._background is not None:
+            self._background.cancel()
         # Without a loop nobody will tell how it ended; the I/O thread closes the socket all the same.
         if was_idle or self._loop is None or self._loop.is_closed():
             self._gone(ConnectionClosed(None, "disconnected"))
@@ -359,10 +358,11 @@ class RealtimeClient(Listening, Commands, ToolCommands):
     def _connect_failed(self, error: Exception) -> None:
         if self._opening is not None and not self._opening.done():
             self._opening.set_exception(error)
+        self._tell_failure(error)
 
     def _ended(self, abandoned: list[int]) -> None:
         self._abandon(abandoned)
-        self._gone(ConnectionClosed(None, "session is closed"))
+        self._gone(self._why_closed())
 
     def _settled(self, number: int, value: Any, error: Exception | None, ignored: Sequence[str] = ()) -> None:
         with self._lock:
@@ -389,11 +389,69 @@ class RealtimeClient(Listening, Commands, ToolCommands):
 
     # Inner workings
 
-    async def _open(self, key: str | None) -> None:
+    def _begin(self, changes: SessionConfig) -> None:
+        """Go to "connecting": from here on commands and audio are kept."""
+        if self._state not in ("idle", "closed"):
+            raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
+        config = SessionConfig.from_options({**self._base().to_dict(), **buildable(changes).to_dict()})
+        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
+        self._state, self._closing = "connecting", None
+        self._loop = self._background = self._failure = None
+        self._config = config
+
+    def _connect_in_background(self) -> None:
+        """Connect while nobody awaits it: events tell how it went."""
+        self._begin(SessionConfig())
+        self._loop = asyncio.get_running_loop()
+        self._background = Background(self)
+
+    def _tell_failure(self, error: BaseException) -> None:
+        self._failure = error
+        if self._background is not None:
+            tell_failure(self, error)
+
+    def _why_closed(self) -> ConnectionClosed:
+        failure, self._failure = self._failure, None
+        if not isinstance(failure, Exception) or isinstance(failure, ConnectionClosed):
+            return ConnectionClosed(None, "session is closed")
+        closed = ConnectionClosed(None, f"the session did not come about: {failure}")
+        closed.__cause__ = failure
+        return closed
+
+    async def _reach(self, api_key: str | None) -> None:
+        """Go from "connecting" to "open"."""
+        try:
+            opening = await self._start(api_key)
+        except BaseException as error:
+            # The core has not begun, so it will not tell the end.
+            try:
+                self._tell_failure(error)
+            finally:
+                self._abandon(self._session.abort())
+                self._gone(self._why_closed())
+            raise
+        try:
+            await opening
+        except BaseException as error:
+            # Who heard of the failure by an event may have begun the next session before this task runs.
+            if self._opening is opening and isinstance(error, asyncio.CancelledError):
+                self.disconnect()
+            elif self._opening is opening and self._state == "connecting":
+                self._gone(self._why_closed())
+            raise
+        finally:
+            if self._opening is opening:
+                self._opening = None
+
+    async def _start(self, api_key: str | None) -> asyncio.Future[None]:
+        grant = await self._destination.grant(api_key)
+        self._destination = self._destination.with_model(grant.model)
+        self._guard.check()
         if self._state != "connecting":
-            self._abandon(self._session.abort())
-            self._gone(ConnectionClosed(None, "disconnected while connecting"))
             raise ConnectionClosed(None, "disconnected while connecting")
+        return self._open(grant.key)
+
+    def _open(self, key: str | None) -> asyncio.Future[None]:
         loop = self._loop = asyncio.get_running_loop()
         hub = hub_of(loop)
         options = {
@@ -401,19 +459,13 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             "timeouts": self._timeouts.to_dict(),
             "auto_truncate": self._auto_truncate,
         }
-        self._opening = loop.create_future()
+        self._opening = opening = loop.create_future()
         self._wakes = lambda: hub.wakes
         words = self._config.to_dict()
         if self._toolbox:
             words["tools"] = self._toolbox.merged(words.get("tools") or ())
         self._session.connect(hub, json.dumps(options), json.dumps(words))
-        try:
-            await self._opening
-        except asyncio.CancelledError:
-            self.disconnect()
-            raise
-        finally:
-            self._opening = None
+        return opening
 
     def get_turn_detection_type(self) -> str | None:
         """How turns are detected: "server_vad", "semantic_vad", …, or None for manual turns."""

@@ -12,7 +12,6 @@ __all__ = ["buildable", "refuse_unbuilt"]
 _ARGUMENTS = {
     "reconnect",
     "proxy",
-    "hooks",
     "debug",
     "output_sample_rate",
     "record",

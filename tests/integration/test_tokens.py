@@ -22,8 +22,8 @@ async def requested(path: str = "/v1", upgrade: Any = None, **options: Any) -> R
 @pytest.mark.parametrize(
     "token",
     [
-        {"value": SECRET, "expires_at": time.time() + 60, "session": {"model": "minted"}},
-        {"client_secret": {"value": SECRET, "expires_at": time.time() + 60}, "session_id": "s", "model": "minted"},
+        {"value": SECRET, "expires_at": time.time() + 3_600, "session": {"model": "minted"}},
+        {"client_secret": {"value": SECRET, "expires_at": time.time() + 3_600}, "session_id": "s", "model": "minted"},
         {"client_secret": SECRET, "session_id": "s", "model": "minted"},
     ],
     ids=["ga", "beta", "house"],

@@ -99,6 +99,12 @@ impl PyEvent {
         self.weight
     }
 
+    /// Bytes of the message it was made from; 0 for events that we make.
+    #[getter]
+    fn _size(&self) -> usize {
+        self.event.message.as_ref().map_or(0, |message| message.as_bytes().len())
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let class = slf.get_type().name()?;
         let mut parts = Vec::new();

@@ -305,6 +305,18 @@ impl AudioDelta {
         Ok(array.bind(py).clone())
     }
 
+    /// The same array as `audio`.
+    #[getter]
+    fn chunk<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i16>>> {
+        self.audio(py)
+    }
+
+    /// What `audio` is, as "audio/pcm;rate=24000".
+    #[getter]
+    fn mime_type(slf: &Bound<'_, Self>) -> String {
+        format!("audio/pcm;rate={}", Self::sample_rate(slf))
+    }
+
     /// Hz.
     #[getter]
     fn sample_rate(slf: &Bound<'_, Self>) -> u32 {

@@ -16,7 +16,7 @@ use crate::dialects::{self, read_service, Common};
 use crate::dispatch::{Handler, Handlers};
 use crate::endpoint::{parse, read_endpoint, read_limits, read_reconnect, read_timeouts, target};
 use crate::errors::{config_error, send_error, start_error};
-use crate::event::PyEvent;
+use crate::event::{self, PyEvent};
 use crate::event_classes::ErrorEvent;
 use crate::hub::PyHub;
 use crate::iterator::{EventIterator, Queue, Queued};
@@ -34,7 +34,7 @@ pub struct PySession {
     pub(crate) net: Session,
     pub(crate) owner: Py<PyWeakrefReference>,
     pub(crate) handlers: Mutex<Arc<Handlers>>,
-    /// The iterator that collects from `connect` on.
+    /// The iterator that collects from `begin` on.
     pub(crate) main: Mutex<Option<Arc<Queue>>>,
     /// Iterators that users made; they die with their last reference.
     pub(crate) others: Mutex<Vec<Weak<Queue>>>,
@@ -79,12 +79,18 @@ impl PySession {
         self.net.begin(encoder).map_err(|error| start_error(py, &error))?;
         self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
+        let main = Arc::new(Queue::new(self.net.clone(), filter(None), false));
+        let old = lock(&self.main).replace(main);
+        drop(old);
         Ok(())
     }
 
-    /// Gives up what `begin` began; returns receipts of commands that will never be written.
-    fn abort(&self) -> Vec<u64> {
-        self.net.abort()
+    /// Gives up what `begin` began: iterators end. Returns receipts of commands that will never be written.
+    fn abort(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        let abandoned = self.net.abort();
+        self.queues().iter().for_each(|queue| queue.end());
+        self.wake_iterators(py)?;
+        Ok(abandoned)
     }
 
     /// Connects in the background, behind `begin`.
@@ -110,9 +116,6 @@ impl PySession {
             protocol: dialects::protocol(service, &options, config, common),
         };
         hub.get().add(slf)?;
-        let main = Arc::new(Queue::new(this.net.clone(), filter(None), false));
-        let old = lock(&this.main).replace(main);
-        drop(old);
         this.net.start(plan).map_err(|error| start_error(py, &error))
     }
 
@@ -208,7 +211,7 @@ impl PySession {
         self.change_handlers(|handlers| handlers.remove(token));
     }
 
-    /// The iterator that collects from `connect` on; None before the first `connect`.
+    /// The iterator that collects from `begin` on; None before the first.
     fn main_iterator(&self) -> Option<EventIterator> {
         lock(&self.main).as_ref().map(|queue| EventIterator { queue: Arc::clone(queue) })
     }
@@ -227,9 +230,14 @@ impl PySession {
         let body = Body::Error { error: Box::new(Error::Internal(String::new())), fatal };
         let base = PyEvent::with_detail(Event::ours(body, Instant::now()), error);
         let event = Py::new(slf.py(), (ErrorEvent {}, base))?.into_any();
-        slf.get().fire_neutral(slf, Kind::Error, &event)?;
-        slf.get().enqueue(Kind::Error, 256, Queued::Made(event.clone_ref(slf.py())))?;
-        slf.get().wake_iterators(slf.py())
+        Self::tell_all(slf, Kind::Error, event)
+    }
+
+    /// Delivers a `Closed` of our own making, for a session that did not come about.
+    fn report_closed(slf: &Bound<'_, Self>, code: u16, reason: &str, clean: bool) -> PyResult<()> {
+        let body = Body::Closed { code, reason: reason.into(), clean };
+        let event = event::build(slf.py(), Event::ours(body, Instant::now()))?;
+        Self::tell_all(slf, Kind::Closed, event)
     }
 
     /// Counts bytes that a handler's backlog holds.
@@ -276,6 +284,13 @@ impl PySession {
 impl PySession {
     pub(crate) fn id(&self) -> u64 {
         self.net.id()
+    }
+
+    /// Takes an event of our own making to handlers and iterators.
+    fn tell_all(slf: &Bound<'_, Self>, kind: Kind, event: Py<PyAny>) -> PyResult<()> {
+        slf.get().fire_neutral(slf, kind, &event)?;
+        slf.get().enqueue(kind, 256, Queued::Made(event))?;
+        slf.get().wake_iterators(slf.py())
     }
 
     fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
