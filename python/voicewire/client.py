@@ -30,7 +30,7 @@ from voicewire.hooks import Hooks, install, tell_failed_connect
 from voicewire.hub import hub_of
 from voicewire.keys import TokenProvider
 from voicewire.listening import Entry, Listening
-from voicewire.policy import Limits, Timeouts
+from voicewire.policy import Limits, Reconnect, Timeouts, reconnect_of, timeouts_for
 from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
@@ -62,12 +62,15 @@ class RealtimeClient(Listening, Commands, ToolCommands):
     event loop of ``connect``.
 
     Args:
-        model: "openai/…" or "sim/…" (the built-in simulator, no account), or bare with ``provider`` or ``url``.
-        provider: "openai" or "sim", where the model does not say.
-        api_key: Key; else OPENAI_API_KEY, which goes to OpenAI's own host and this machine only.
-        url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets ``/realtime`` appended.
-        dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen";
-            None: the provider's.
+        model: "openai/…", "gemini/…", "azure/…", "xai/…", "qwen/…" or "sim/…" (the built-in simulator, no account;
+            "sim/gemini…" speaks Gemini Live), or bare with ``provider`` or ``url``.
+        provider: One of these, where the model does not say.
+        api_key: Key; else OPENAI_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY, …, which goes to the provider's own hosts
+            and this machine only.
+        url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets the provider's path
+            appended; with Gemini ``/v1``, ``/v1beta`` or ``/v1alpha`` choose the version of the API.
+        dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen",
+            "gemini", "vertex"; None: the provider's.
         token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
             dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.
@@ -83,6 +86,9 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
         hooks: Functions that hear of sessions, messages, errors and usage.
+        reconnect: How a connection that ends is replaced; None for not at all. Gemini only, so far.
+        project: Google Cloud project, for Gemini on Vertex AI; else GOOGLE_CLOUD_PROJECT.
+        location: Its region, "global", "us" or "eu"; else GOOGLE_CLOUD_LOCATION, else us-central1.
         call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
             has its model, ``model`` is only named in prices then.
         session_type: "realtime", or "transcription" for a session that writes down and does not answer.
@@ -118,6 +124,9 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         client_cert: tuple[str, str] | None = None,
         allow_insecure: bool = False,
         hooks: Hooks | None = None,
+        reconnect: Reconnect | bool | None = True,
+        project: str | None = None,
+        location: str | None = None,
         name: str | None = None,
         config: SessionConfig | Mapping[str, Any] | None = None,
         **session_options: Any,
@@ -138,7 +147,10 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             allow_insecure=allow_insecure,
             ca=ca,
             client_cert=client_cert,
+            project=project,
+            location=location,
         )
+        self._reconnect = reconnect_of(reconnect, self._destination.dialect)
         if strict:
             self._refuse_unsupported()
         self._timeouts = timeouts or Timeouts()
@@ -165,6 +177,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._background: Background | None = None
         self._failure: BaseException | None = None
         self._state: State = "idle"
+        self._reconnecting = False
         self._first_config = self._config
         self._changes: list[tuple[SessionConfig, Receipt]] = []
         self._resetting = False
@@ -234,6 +247,9 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         return receipt
 
     async def __aenter__(self) -> Self:
+        if self._background is not None and self._state == "connecting":
+            await self.wait_for("open")
+            return self
         return await self.connect()
 
     async def __aexit__(
@@ -258,6 +274,11 @@ class RealtimeClient(Listening, Commands, ToolCommands):
     def is_connected(self) -> bool:
         """The same as ``connected``."""
         return self.connected
+
+    @property
+    def reconnecting(self) -> bool:
+        """Whether a connection was lost and another is being made; ``state`` is "connecting" then."""
+        return self._reconnecting
 
     @property
     def provider(self) -> str:
@@ -295,7 +316,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
     @property
     def capabilities(self) -> Capabilities:
         """What the service can do: static flags, known before there is a session."""
-        return capabilities_of(self._destination.dialect)
+        return capabilities_of(self._destination.dialect, self.model)
 
     @property
     def session(self) -> dict[str, Any]:
@@ -322,7 +343,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         stats.update({f"{name[:-3]}_ms": value / 1000 for name, value in counts.items() if name.endswith("_us")})
         stats["audio_in_dropped_ms"] = 1000 * stats.pop("audio_in_dropped") / rate
         stats["audio_out_dropped_ms"] = 1000 * stats.pop("audio_out_dropped") / rate
-        return {**stats, "wakes": self._wakes(), "reconnects": 0}
+        return {**stats, "wakes": self._wakes()}
 
     async def ping(self, timeout: float | None = None) -> bool:
         """Whether the server answers a WebSocket ping within ``timeout`` seconds (default: ``Timeouts.ack``)."""
@@ -349,11 +370,17 @@ class RealtimeClient(Listening, Commands, ToolCommands):
 
     def _connected(self, session_id: str | None) -> None:
         self._session_id = session_id
+        self._reconnecting = False
         if self._state == "connecting":
             self._state = "open"
         self._guard.start()
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
+
+    def _lost(self) -> None:
+        """The connection is gone, and another is being made."""
+        if self._state == "open":
+            self._state, self._reconnecting = "connecting", True
 
     def _connect_failed(self, error: Exception) -> None:
         if self._opening is not None and not self._opening.done():
@@ -456,7 +483,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         hub = hub_of(loop)
         options = {
             **self._destination.endpoint(key, self._simulator_url()),
-            "timeouts": self._timeouts.to_dict(),
+            "timeouts": timeouts_for(self._destination.dialect, self._timeouts),
+            "reconnect": self._reconnect and self._reconnect.to_dict(),
             "auto_truncate": self._auto_truncate,
         }
         self._opening = opening = loop.create_future()
@@ -506,7 +534,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             from voicewire.builtin import builtin_simulator
 
             self._simulator = builtin_simulator()
-        return self._simulator.url
+        is_gemini = self._destination.dialect in ("gemini", "vertex")
+        return self._simulator.gemini_url if is_gemini else self._simulator.url
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
         text = parse.json_text("payload", payload or {})
@@ -529,7 +558,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
             self._settled(number, None, ConnectionClosed(None, "session closed before the command was sent"))
 
     def _gone(self, error: ConnectionClosed) -> None:
-        self._state = "closed"
+        self._state, self._reconnecting = "closed", False
         if self._resetting:
             self._resetting = False
             self._cleared()

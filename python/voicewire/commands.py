@@ -62,7 +62,12 @@ class Commands:
         return self._command("commit_audio")
 
     def clear_audio(self) -> Receipt:
-        """Forget the audio sent since the last turn."""
+        """Forget the audio sent since the last turn.
+
+        Raises:
+            UnsupportedError: The service takes nothing back.
+        """
+        self._need("clear_input", "keep audio back until it is certain")
         return self._command("clear_audio")
 
     def send_text(self, text: str, *, respond: bool = True) -> Receipt:
@@ -85,9 +90,9 @@ class Commands:
         parts = parts_of(content)
         if not self.capabilities.image_input and any(part["type"] == "input_image" for part in parts):
             raise UnsupportedError("image_input", "describe it in words")
-        item = {"type": "message", "role": "user", "content": parts}
-        created = self._command("raw", {"type": "conversation.item.create", "payload": {"item": item}})
-        return self.create_response() if respond else created
+        if not self.capabilities.image_urls and any(_is_linked(part) for part in parts):
+            raise UnsupportedError("image_urls", "give the image's bytes")
+        return self._command("send_content", {"parts": parts, "respond": bool(respond)})
 
     def send_image(
         self, image: Any, *, mime_type: str | None = None, detail: str | None = None, respond: bool = False
@@ -138,7 +143,10 @@ class Commands:
 
         Raises:
             ConfigError: An option has a value that does not fit, or an override is not JSON.
+            UnsupportedError: The service takes no options for one response.
         """
+        if overrides:
+            self._need("per_response_options", "update_config(), or say it in send_text()")
         options = {name: value for name, value in overrides.items() if name in _OPTIONS}
         overrides.update(buildable(SessionConfig.from_options(**options)).to_dict())
         if self._session.uncommitted_ms() >= _SHORTEST_TURN_MS and self.get_turn_detection_type() is None:
@@ -190,11 +198,21 @@ class Commands:
         return self._command("report_played", payload)
 
     def delete_item(self, item_id: str) -> Receipt:
-        """Delete an item of the conversation."""
+        """Delete an item of the conversation.
+
+        Raises:
+            UnsupportedError: The service cannot.
+        """
+        self._need("delete_item", "connect again with history=")
         return self._of_item("conversation.item.delete", item_id)
 
     def retrieve_item(self, item_id: str) -> Receipt:
-        """Fetch an item as the server has it, the user's audio included; the receipt's event has it in ``raw``."""
+        """Fetch an item as the server has it, the user's audio included; the receipt's event has it in ``raw``.
+
+        Raises:
+            UnsupportedError: The service cannot.
+        """
+        self._need("retrieve_item", "conversation.get_item()")
         return self._of_item("conversation.item.retrieve", item_id)
 
     def truncate_item(self, item_id: str, audio_end_ms: int, *, content_index: int = 0) -> Receipt:
@@ -202,7 +220,9 @@ class Commands:
 
         Raises:
             ConfigError: ``audio_end_ms`` is not above 0: services refuse that.
+            UnsupportedError: The service cannot.
         """
+        self._need("truncate", "interrupt()")
         cut = {
             "audio_end_ms": parse.integer("audio_end_ms", audio_end_ms, 1),
             "content_index": parse.integer("content_index", content_index),
@@ -273,6 +293,10 @@ class Commands:
         """Where the session is in its life."""
         raise NotImplementedError
 
+    def _need(self, capability: str, alternative: str) -> None:
+        if not getattr(self.capabilities, capability):
+            raise UnsupportedError(capability, alternative)
+
     def _of_item(self, type: str, item_id: str, **fields: Any) -> Receipt:
         payload = {"item_id": parse.text("item_id", item_id), **fields}
         return self._command("raw", {"type": type, "payload": payload})
@@ -282,3 +306,7 @@ class Commands:
 
     def _command(self, kind: str, payload: Mapping[str, Any] | None = None) -> Receipt:
         raise NotImplementedError
+
+
+def _is_linked(part: Mapping[str, Any]) -> bool:
+    return part["type"] == "input_image" and not str(part.get("image_url", "")).startswith("data:")

@@ -12,9 +12,18 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from voicewire import parse
+from voicewire.capabilities import profile_of
 from voicewire.exceptions import ConfigError
 from voicewire.keys import Grant, TokenProvider, read_token
-from voicewire.providers import Provider, dialect_of, has_own_address, provider_of, split_model
+from voicewire.providers import (
+    Provider,
+    dialect_of,
+    has_own_address,
+    provider_of,
+    resource_of,
+    split_model,
+    vertex_url,
+)
 
 __all__ = ["Destination", "SessionType", "check_call_id"]
 
@@ -26,14 +35,14 @@ class Destination:
     """A checked destination. The key is kept out of its repr.
 
     Attributes:
-        provider: "openai", "azure", "xai", "qwen" or "sim".
+        provider: "openai", "gemini", "azure", "xai", "qwen" or "sim".
         model: Name of the model, without provider.
         url: Base or full URL, or None for the provider's own.
         dialect: How the server speaks.
         api_key: Key given by the user, or None.
         token_provider: Called at every connect for a key, or None.
         options: What the core needs besides: headers, subprotocol_auth, allow_insecure, ca, client_cert, client_key,
-            session_type, call_id.
+            session_type, call_id, project, location.
         names_model: Whether the user named the model; else a token may.
     """
 
@@ -63,19 +72,23 @@ class Destination:
         client_cert: tuple[str, str] | None,
         call_id: str | None = None,
         session_type: SessionType = "realtime",
+        project: str | None = None,
+        location: str | None = None,
     ) -> Destination:
         """Check the arguments of a client.
 
         Raises:
             ConfigError: An argument is wrong; it names it.
-            UnsupportedError: The provider is known and not built yet.
         """
         given = model
         if call_id is not None:
             check_call_id(call_id)
             provider = provider or (None if model is not None and "/" in model else "openai")
         provider, model = split_model(model, provider, url)
-        dialect = dialect_of(provider, url, dialect)
+        for name, value in (("project", project), ("location", location)):
+            if value is not None and not _PLACE.fullmatch(parse.text(name, value)):
+                raise ConfigError(f"{name} is not made of letters, digits, : . _ and -", field=name, value=value)
+        dialect = dialect_of(provider, url, dialect, model, project)
         if api_key is not None:
             parse.text("api_key", api_key)
         if url is not None:
@@ -90,6 +103,7 @@ class Destination:
             "client_key": certificate[1],
             "session_type": parse.choice("session_type", session_type, ("realtime", "transcription")),
             "call_id": call_id,
+            **_place(dialect, project, location),
         }
         names_model = bool(given and given.rpartition("/")[2])
         made = cls(provider, model, url, dialect, api_key, token_provider, options, names_model)
@@ -110,6 +124,8 @@ class Destination:
             **self.options,
             "url": url or self.address,
             "model": self.model,
+            "resource": resource_of(self.dialect, self.model, self.options["project"], self.options["location"]),
+            "profile": profile_of(self.dialect, self.model),
             "dialect": self.dialect,
             "api_key": key,
             "is_token": self.token_provider is not None,
@@ -147,16 +163,23 @@ class Destination:
     def _key_of_environment(self, known: Provider, variable: str) -> str | None:
         if self.address is None and known.url_variable is not None and not has_own_address(self.dialect):
             raise ConfigError(f"no address: set {known.url_variable} or give url=", field="url")
-        key = os.environ.get(variable) or None
+        variables = [variable, known.second_key_variable]
+        if self.dialect == "vertex":
+            # Keys are for projects of their own; within a project tokens count.
+            variables = [None if self.options["project"] else known.second_key_variable]
+        key = next((key for name in variables if name and (key := os.environ.get(name))), None)
         _, is_local = self.check(None)
         host = urlsplit(self.address or "").hostname or ""
         if key is None and self.url is None:
-            raise ConfigError(f"no key: set {variable} or give api_key=", field="api_key")
+            way = "give token_provider=" if self.dialect == "vertex" else f"set {variable} or give api_key="
+            raise ConfigError(f"no key: {way}", field="api_key")
         return key if self.url is None or known.owns(host) or is_local else None
 
     @property
     def address(self) -> str | None:
         """The URL of the user or of the environment, None for the provider's own."""
+        if self.dialect == "vertex" and self.url is None and self.provider != "sim":
+            return vertex_url(self.options["location"])
         variable = provider_of(self.provider).url_variable
         if self.url is not None or variable is None:
             return self.url
@@ -170,6 +193,14 @@ def check_call_id(call_id: object) -> str:
     return call_id
 
 
+def _place(dialect: str, project: str | None, location: str | None) -> dict[str, str | None]:
+    """Project and location of Google Cloud, which the environment may tell."""
+    if dialect == "vertex":
+        project = project or os.environ.get("GOOGLE_CLOUD_PROJECT") or None
+        location = location or os.environ.get("GOOGLE_CLOUD_LOCATION") or None
+    return {"project": project, "location": location or "us-central1"}
+
+
 def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
@@ -177,4 +208,5 @@ def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
     return list((headers or {}).items())
 
 
+_PLACE = re.compile(r"[A-Za-z0-9:._-]{1,200}")
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")

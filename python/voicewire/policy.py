@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from voicewire import parse
-from voicewire.exceptions import ConfigError
+from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.prices import PriceTable, read_prices
 
-__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts"]
+__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "reconnect_of", "timeouts_for"]
 
 ReplayAudio = Literal["turn", "unproved", "none"]
 
@@ -69,7 +69,7 @@ class Timeouts:
         ack: The server's answer to a command, counted from when it was written.
         close: The other side's close frame.
         ping_interval: Time between pings; 5 s finds a dead link before a caller hangs up. None: no pings.
-        ping_timeout: Silence after which the link counts as dead. None: the provider's, 5 s or 40 s.
+        ping_timeout: Silence after which the link counts as dead. None: the provider's, 5 s, or 40 s with Gemini.
     """
 
     connect: float = 10.0
@@ -140,3 +140,24 @@ class Reconnect:
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""
         return asdict(self)
+
+
+def timeouts_for(dialect: str, timeouts: Timeouts) -> dict[str, Any]:
+    """The timeouts ready for JSON; Gemini's pongs take 8 to 30 s under load."""
+    words = timeouts.to_dict()
+    if timeouts.ping_timeout is None and dialect in _GOOGLE:
+        words["ping_timeout"] = 40.0
+    return words
+
+
+def reconnect_of(value: Reconnect | bool | None, dialect: str) -> Reconnect | None:
+    """Read the ``reconnect`` option for a dialect; the default is on where it is built."""
+    policy = Reconnect.parse(value)
+    if dialect in _GOOGLE:
+        return policy
+    if value is not True and policy is not None:
+        raise UnsupportedError("reconnect=", "leave it out: it is built for Gemini only, so far")
+    return None
+
+
+_GOOGLE = ("gemini", "vertex")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
+from voicewire.models import configure_models
 
 N = TypeVar("N", int, float)
 
@@ -19,8 +20,9 @@ def configure(
     driver: Literal["thread", "inline"] = "thread",
     io_threads: int = 1,
     wake_latency_ms: float | Literal["auto"] = "auto",
+    models: Mapping[str, Any] | None = None,
 ) -> None:
-    """Set how the process does its I/O, before the first connect.
+    """Set how the process does its I/O, before the first connect, and what it knows of models.
 
     The environment says the same in VOICEWIRE_DRIVER, VOICEWIRE_IO_THREADS and VOICEWIRE_WAKE_LATENCY_MS.
 
@@ -30,12 +32,20 @@ def configure(
         wake_latency_ms: How long an event may wait for company while a thread is busy, 0 to 100. "auto" is 2 ms, the
             least CPU at many sessions; 0 wakes at once always, the least latency. An idle thread wakes at once in
             any case.
+        models: What differs between the models of a service, beside the table that ships:
+            ``{"gemini": [{"models": ["gemini-9*"], "flags": {"speech_events": True}}]}``. The flags are those of
+            ``Capabilities`` and of docs/gemini.md; later rows win; ``{}`` takes back what was added. A JSON file of the
+            same shape can be named in VOICEWIRE_MODELS.
 
     Raises:
         ConfigError: A setting is out of range, the driver is not built, or I/O threads run already.
     """
     from voicewire import _voicewire
 
+    if models is not None:
+        configure_models(models)
+        if (driver, io_threads, wake_latency_ms) == ("thread", 1, "auto"):
+            return
     parse.choice("driver", driver, ("thread", "inline"))
     if driver == "inline":
         raise ConfigError("driver is not built", field="driver", value=driver)

@@ -8,9 +8,18 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from voicewire import parse
-from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.exceptions import ConfigError
 
-__all__ = ["Dialect", "Provider", "dialect_of", "has_own_address", "provider_of", "split_model"]
+__all__ = [
+    "Dialect",
+    "Provider",
+    "dialect_of",
+    "has_own_address",
+    "provider_of",
+    "resource_of",
+    "split_model",
+    "vertex_url",
+]
 
 Dialect: TypeAlias = Literal["ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex"]
 
@@ -26,6 +35,7 @@ class Provider:
         hosts: Its own hosts; one that begins with a dot stands for all below it.
         url_variable: Environment variable of its URL, or None.
         rest: Base of its HTTP API, or None.
+        second_key_variable: Where the key is if not there, or None.
     """
 
     dialect: str
@@ -34,6 +44,7 @@ class Provider:
     hosts: tuple[str, ...] = ()
     url_variable: str | None = None
     rest: str | None = None
+    second_key_variable: str | None = None
 
     def owns(self, host: str) -> bool:
         """Whether the host is the provider's: keys of the environment may go there."""
@@ -49,7 +60,13 @@ _PROVIDERS = {
         "OPENAI_BASE_URL",
         "https://api.openai.com/v1",
     ),
-    "gemini": Provider("gemini", "GEMINI_API_KEY", ""),
+    "gemini": Provider(
+        "gemini",
+        "GEMINI_API_KEY",
+        "gemini-3.8-live",
+        (".googleapis.com",),
+        second_key_variable="GOOGLE_API_KEY",
+    ),
     "azure": Provider(
         "azure",
         "AZURE_OPENAI_API_KEY",
@@ -68,7 +85,6 @@ _PROVIDERS = {
 }
 _ALIASES = {"google": "gemini", "dashscope": "qwen"}
 _DIALECTS = ("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex")
-_UNBUILT = ("gemini", "vertex")
 
 
 def provider_of(name: str) -> Provider:
@@ -81,7 +97,6 @@ def split_model(model: str | None, provider: str | None, url: str | None) -> tup
 
     Raises:
         ConfigError: The provider is unknown, or nothing names it.
-        UnsupportedError: The provider is known and not built yet.
     """
     if model is not None:
         parse.text("model", model)
@@ -94,25 +109,21 @@ def split_model(model: str | None, provider: str | None, url: str | None) -> tup
         )
     provider = _ALIASES.get(provider or "openai", provider or "openai")
     parse.choice("provider", provider, tuple(_PROVIDERS))
-    if _PROVIDERS[provider].dialect in _UNBUILT:
-        raise UnsupportedError(f"provider {provider}", "use openai/… or sim/…")
-    if provider == "sim" and model is not None and model.startswith("gemini"):
-        raise UnsupportedError("simulating Gemini", "use another sim/… model")
     return provider, model or ("" if url else _PROVIDERS[provider].model)
 
 
-def dialect_of(provider: str, url: str | None, given: str | None) -> str:
-    """How the server speaks: as told, as Azure's paths tell, or as the provider does.
+def dialect_of(provider: str, url: str | None, given: str | None, model: str = "", project: str | None = None) -> str:
+    """How the server speaks: as told, as Azure's paths or a Google project tell, or as the provider does.
 
     Raises:
         ConfigError: The dialect is unknown.
-        UnsupportedError: It is known and not built yet.
     """
     if given is not None:
-        parse.choice("dialect", given, _DIALECTS)
-        if given in _UNBUILT:
-            raise UnsupportedError(f"dialect {given}", "use an OpenAI dialect")
-        return given
+        return parse.choice("dialect", given, _DIALECTS)
+    if provider == "sim" and model.startswith("gemini"):
+        return "gemini"
+    if provider == "gemini" and (project is not None or "aiplatform" in (url or "")):
+        return "vertex"
     if provider == "azure":
         parts = urlsplit(url or os.environ.get("AZURE_OPENAI_ENDPOINT") or "")
         if "/voice-live" in parts.path:
@@ -120,6 +131,25 @@ def dialect_of(provider: str, url: str | None, given: str | None) -> str:
         if "api-version=20" in parts.query:
             return "azure-preview"
     return _PROVIDERS[provider].dialect
+
+
+def vertex_url(location: str) -> str:
+    """Where Vertex AI is reached for a location: a region, "global", or the multi-regions "us" and "eu"."""
+    if location == "global":
+        return "wss://aiplatform.googleapis.com"
+    if location in ("us", "eu"):
+        return f"wss://aiplatform.{location}.rep.googleapis.com"
+    return f"wss://{location}-aiplatform.googleapis.com"
+
+
+def resource_of(dialect: str, model: str, project: str | None, location: str) -> str:
+    """What Gemini Live calls a model; a name that is a path already is taken as it is."""
+    if "/" in model:
+        return model
+    if dialect != "vertex":
+        return f"models/{model}"
+    place = f"projects/{project}/locations/{location}/" if project else ""
+    return f"{place}publishers/google/models/{model}"
 
 
 def has_own_address(dialect: str) -> bool:

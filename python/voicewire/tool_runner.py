@@ -65,7 +65,10 @@ class ToolRunner:
         """Whether handlers here answer calls of a response, so that the turn goes on by itself."""
         with self._lock:
             group = self._groups.get(response_id) or self._groups.get(None)
-            return group is not None and group.has_handlers and not group.is_cancelled and self._auto_respond
+            if group is None or not group.has_handlers or group.is_cancelled:
+                return False
+            # Where the service goes on by itself it does so within the response, unless answers are still to come.
+            return bool(group.running) if self._goes_on_by_itself() else self._auto_respond
 
     def respond(self, responses: list[ToolResponse]) -> Receipt:
         """Send answers of the application; ask for a response where they were the last of their group."""
@@ -80,7 +83,7 @@ class ToolRunner:
                 if group is not None:
                     group.open.discard(response.call_id)
                 asks |= group is None
-        if asks and self._auto_respond:
+        if asks and self._auto_respond and not self._goes_on_by_itself():
             client.create_response()
         self._settle()
         assert receipt is not None
@@ -121,12 +124,13 @@ class ToolRunner:
             if group is None:
                 return
             group.is_done = True
-        if event.status == "cancelled":
+        if event.status == "cancelled" and not self._is_told_of_cancellations():
             self._cancel(group, list(group.running), tells=True)
         self._settle()
 
     def _interrupted(self, event: Event) -> None:
-        self.cancel_all()
+        if not self._is_told_of_cancellations():
+            self.cancel_all()
 
     def _taken_back(self, event: ToolCallCancelled) -> None:
         for call_id in event.call_ids:
@@ -149,7 +153,7 @@ class ToolRunner:
             is_open = event.call_id in group.open
             group.open.discard(event.call_id)
         client = self._client()
-        if is_open and client is not None and client.state == "open":
+        if is_open and client is not None and (client.state == "open" or client.reconnecting):
             self._send(client, ToolResponse(event.call_id, _cut(output, tool.max_output), tool.key))
             self._settle()
 
@@ -207,10 +211,18 @@ class ToolRunner:
             settled = [key for key, group in self._groups.items() if group.is_done and not group.open]
             groups = [self._groups.pop(key) for key in settled]
         client = self._client()
-        if client is not None and client.state == "open" and self._auto_respond:
+        if client is not None and client.state == "open" and self._auto_respond and not self._goes_on_by_itself():
             for group in groups:
                 if not group.is_cancelled:
                     client.create_response()
+
+    def _goes_on_by_itself(self) -> bool:
+        client = self._client()
+        return client is not None and client.capabilities.tool_answers_respond
+
+    def _is_told_of_cancellations(self) -> bool:
+        client = self._client()
+        return client is not None and client.capabilities.tool_cancellation
 
     def _group_of(self, call_id: str) -> _Group | None:
         return next((group for group in self._groups.values() if call_id in group.open), None)

@@ -59,6 +59,8 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     goes_on = False
     events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, ErrorEvent, Closed)
     created = await client.send_text(text)
+    # Where nothing confirms the request, its answer is what begins next.
+    is_begun = created is not None
     if created is not None:
         response_id = created.response_id or created.raw.get("response", {}).get("id")
     async for event in events:
@@ -67,7 +69,11 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
                 raise error
             case Closed(code=code, reason=reason):
                 raise ConnectionClosed(code, reason)
-            case ResponseStarted() if goes_on and event.raw["response"].get("conversation_id", "") is not None:
+            case ResponseStarted() if not is_begun:
+                response_id, is_begun = event.response_id, True
+            case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if not is_begun:
+                continue
+            case ResponseStarted() if goes_on and _is_in_conversation(event):
                 # The answer to the tools of the response before.
                 response_id, goes_on = event.response_id, False
             case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if _is_of_other(event, response_id):
@@ -83,6 +89,11 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
             case TurnComplete(final=False):
                 goes_on = True
     raise ConnectionClosed(None, "the session ended before the answer")
+
+
+def _is_in_conversation(event: ResponseStarted) -> bool:
+    response = (event.raw or {}).get("response") or {}
+    return response.get("conversation_id", "") is not None
 
 
 def _is_of_other(event: AudioDelta | TextDelta | TranscriptDelta | TurnComplete, response_id: str | None) -> bool:

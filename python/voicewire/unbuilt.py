@@ -10,13 +10,10 @@ from voicewire.exceptions import UnsupportedError
 __all__ = ["buildable", "refuse_unbuilt"]
 
 _ARGUMENTS = {
-    "reconnect",
     "proxy",
     "debug",
     "output_sample_rate",
     "record",
-    "project",
-    "location",
 }
 
 

@@ -307,5 +307,3 @@ def test_what_a_service_cannot_do_is_an_error_at_once() -> None:
         client.send_image(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(vw.UnsupportedError, match="mcp"):
         client.add_tool({"type": "mcp", "server_label": "shop", "server_url": "https://example.com"})
-    with pytest.raises(vw.UnsupportedError, match="Gemini"):
-        vw.RealtimeClient("sim/gemini-live")

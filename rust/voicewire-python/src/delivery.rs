@@ -64,8 +64,10 @@ impl PySession {
         let (py, kind) = (slf.py(), event.kind());
         let change = self.memory.apply(&event).filter(|_| self.tells_changes.load(Ordering::SeqCst));
         event.change = None;
-        if kind == Kind::TurnComplete {
-            self.consult(py, &mut event)?;
+        match kind {
+            Kind::TurnComplete => self.consult(py, &mut event)?,
+            Kind::Reconnecting => self.tell(py, "_lost", ())?,
+            _ => {}
         }
         let handlers = Arc::clone(&lock(&self.handlers));
         let (neutral, wire) = (handlers.neutral(kind), handlers.of_wire(&event));

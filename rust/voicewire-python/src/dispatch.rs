@@ -121,7 +121,8 @@ pub(crate) fn wire_view(event: &Event) -> Event {
 /// An event for a message of ours.
 pub(crate) fn sent_view(text: bytes::Bytes, at: std::time::Instant) -> Option<Event> {
     let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    let name = Text::from(value["type"].as_str());
+    // Gemini names a message by its first key.
+    let name = Text::from(value["type"].as_str().or_else(|| Some(value.as_object()?.keys().next()?.as_str())));
     let mut event = Event::ours(Body::Server, at);
     event.event_id = Text::from(value["event_id"].as_str());
     event.message = Some(voicewire_proto::Message::new(text));
