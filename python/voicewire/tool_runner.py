@@ -40,6 +40,7 @@ class _Group:
     is_done: bool = False
     is_cancelled: bool = False
     has_handlers: bool = False
+    is_silent: bool = True
 
 
 class ToolRunner:
@@ -76,14 +77,19 @@ class ToolRunner:
         assert client is not None
         receipt: Receipt | None = None
         asks = False
+        by_service = self._goes_on_by_itself()
         for response in responses:
+            if response.scheduling == "INTERRUPT" and not by_service:
+                client._command("interrupt")
             receipt = self._send(client, response)
+            is_silent = response.scheduling == "SILENT" and not by_service
             with self._lock:
                 group = self._group_of(response.call_id)
                 if group is not None:
                     group.open.discard(response.call_id)
-                asks |= group is None
-        if asks and self._auto_respond and not self._goes_on_by_itself():
+                    group.is_silent &= is_silent
+                asks |= group is None and not is_silent
+        if asks and self._auto_respond and not by_service:
             client.create_response()
         self._settle()
         assert receipt is not None
@@ -152,6 +158,7 @@ class ToolRunner:
         with self._lock:
             is_open = event.call_id in group.open
             group.open.discard(event.call_id)
+            group.is_silent = False
         client = self._client()
         if is_open and client is not None and (client.state == "open" or client.reconnecting):
             self._send(client, ToolResponse(event.call_id, _cut(output, tool.max_output), tool.key))
@@ -213,7 +220,7 @@ class ToolRunner:
         client = self._client()
         if client is not None and client.state == "open" and self._auto_respond and not self._goes_on_by_itself():
             for group in groups:
-                if not group.is_cancelled:
+                if not (group.is_cancelled or group.is_silent):
                     client.create_response()
 
     def _goes_on_by_itself(self) -> bool:
