@@ -46,7 +46,9 @@ fn normalise(kind: &str, path: &str, value: Value) -> Result<Value, Close> {
         return normalise_list(inner, path, value);
     }
     match (kind, &value) {
-        ("any", _) | ("map", Value::Object(_)) | ("string", Value::String(_)) | ("boolean", Value::Bool(_)) => Ok(value),
+        ("any", _) | ("map", Value::Object(_)) | ("string", Value::String(_)) | ("boolean", Value::Bool(_)) => {
+            Ok(value)
+        }
         ("number", Value::Number(_)) => Ok(value),
         ("number" | "integer", _) => number(kind, &value).ok_or_else(|| wrong_kind(kind, path, &value)),
         ("schemas", Value::Object(_)) => normalise_map(path, value),
