@@ -254,7 +254,8 @@ impl Gemini {
             Some(_) => TurnStatus::Incomplete,
         };
         let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
-        let is_final = status == TurnStatus::Cancelled || !(response.goes_on || is_working);
+        let goes_on = status != TurnStatus::Cancelled && (response.goes_on || is_working);
+        let is_final = !goes_on && !self.talk.takes_up_an_answer();
         if is_final {
             self.talk.calls.retain(|call| call.answer.is_none());
         }

@@ -40,7 +40,7 @@ pub(super) struct Response {
     pub(super) is_stopped: bool,
     /// Whether what still comes of it is dropped.
     pub(super) is_muted: bool,
-    /// Whether its calls were answered and nothing came since.
+    /// Whether its calls were answered, and nothing came since of what the model makes of it.
     pub(super) goes_on: bool,
     pub(super) odd_reported: bool,
     /// Whether all of it has come, though the server waits for it to have been played.
@@ -65,6 +65,8 @@ pub(super) struct Call {
     pub(super) name: String,
     /// Whether the id is ours: it is not sent back.
     pub(super) is_local: bool,
+    /// Whether the model waits for the answer; else it speaks on and takes the answer up in a response of its own.
+    pub(super) is_blocking: bool,
     /// Whether the newest handle knows of it.
     pub(super) in_handle: bool,
     /// The answer as it was sent, to be sent again where a new connection does not know of it.
@@ -95,6 +97,11 @@ impl Talk {
 
     pub(super) fn was_taken_back(&self, call_id: &str) -> bool {
         self.cancelled_calls.iter().any(|known| known == call_id)
+    }
+
+    /// Whether the model is going to take up an answer in a response of its own.
+    pub(super) fn takes_up_an_answer(&self) -> bool {
+        self.calls.iter().any(|call| !call.is_blocking && call.answer.is_some())
     }
 
     /// Id of the response in progress.
