@@ -81,6 +81,7 @@ async fn everything(path: &str, model: &str) -> Vec<Value> {
     let mut extra = functions(json!([{"name": "weather"}]));
     extra["inputAudioTranscription"] = json!({});
     extra["outputAudioTranscription"] = json!({});
+    extra["explicitVadSignal"] = true.into();
     extra["sessionResumption"] = json!({"transparent": true});
     let mut client = Gemini::at(&simulator, path).await;
     client.send(setup(model, extra)).await;
