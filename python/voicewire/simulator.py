@@ -39,8 +39,8 @@ class Simulator:
         port: Port to listen on; 0 picks one.
         dialect: How it speaks: "ga", "beta", "azure", "azure-preview", "voice-live", "xai" or "qwen". None goes by the
             path: ``/v1/realtime`` is GA, ``/openai/v1/realtime`` Azure, ``/openai/realtime`` Azure's dated versions,
-            ``/voice-live/realtime`` Voice Live, ``/api-ws/v1/realtime`` Qwen. xAI has GA's path and must be named. Paths
-            that end in ``BidiGenerateContent`` are Gemini Live, whatever is named here.
+            ``/voice-live/realtime`` Voice Live, ``/api-ws/v1/realtime`` Qwen. xAI has GA's path and must be named.
+            Paths that end in ``BidiGenerateContent`` are Gemini Live, whatever is named here.
         beta: What happens on GA's path to clients that ask for beta by header or subprotocol: "refuse" closes as the
             service does, "allow" serves the beta shape.
         tls: Serve ``wss://`` and ``https://``; ``ca_file`` is the authority to trust. The certificate is made at start
@@ -57,9 +57,10 @@ class Simulator:
         rate_limits: Send ``rate_limits.updated`` after each response; the service often leaves it out.
         script: Rules of what to answer: a list of dicts, or the path of a TOML or JSON file; docs/simulator.md has
             their keys.
-        gemini: What is special to Gemini Live: "frames", "binary" (default) or "text"; "call_ids", False for calls without
-            ids; "content_mid_session", whether ``clientContent`` may follow a turn of the model (None: as the model has it).
         faults: Faults to inject: a list of dicts, or the path of a TOML or JSON file.
+        gemini: What is special to Gemini Live: "frames", "binary" (default) or "text"; "call_ids", False for calls
+            without ids; "content_mid_session", whether ``clientContent`` may follow a turn of the model (None: as the
+            model has it).
 
     Raises:
         ConfigError: An option is wrong; what is wrong inside a rule is told when the simulator starts.

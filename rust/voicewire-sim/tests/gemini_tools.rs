@@ -131,13 +131,11 @@ async fn nobody_waits_for_a_non_blocking_call() {
 
 #[tokio::test]
 async fn a_result_interrupts_where_it_says_so() {
-    let simulator = calling();
-    simulator.set_script(script(json!([{"when": {"text": "rain"}, "tools": [{"name": "weather", "call_id": "c1"}]}])));
-    let paced = start_with(|config| {
+    let simulator = start_with(|config| {
         config.pace = 1.0;
         config.script = script(json!([{"when": {"text": "rain"}, "tools": [{"name": "weather", "call_id": "c1"}]}]));
     });
-    let mut client = Gemini::session(&paced, MODEL_2_5, weather(json!("NON_BLOCKING"))).await;
+    let mut client = Gemini::session(&simulator, MODEL_2_5, weather(json!("NON_BLOCKING"))).await;
     call(&mut client).await;
     client.until("/serverContent/generationComplete").await;
 

@@ -209,6 +209,10 @@ impl Talk {
             let offset = seconds(Duration::from_millis(offset_ms));
             self.push(json!({"voiceActivity": {"type": kind, "audioOffset": offset}}));
         }
+        if self.setup.signals_activity {
+            let signal = if kind == "ACTIVITY_START" { "VAD_SIGNAL_TYPE_SOS" } else { "VAD_SIGNAL_TYPE_EOS" };
+            self.push(json!({"voiceActivityDetectionSignal": {"vadSignalType": signal}}));
+        }
     }
 }
 

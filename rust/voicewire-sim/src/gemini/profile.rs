@@ -11,6 +11,16 @@ pub(super) enum Async {
     Never,
 }
 
+/// Whether the model speaks of its own accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proactive {
+    OptIn,
+    /// Switching it off is refused.
+    Always,
+    /// Asking for it is refused.
+    Never,
+}
+
 /// The manners of a family of models.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Profile {
@@ -26,8 +36,9 @@ pub(super) struct Profile {
     pub(super) thinks: bool,
     /// `thinkingConfig` may be set.
     pub(super) takes_thinking: bool,
-    /// Proactive audio and affective dialogue may be set.
+    /// Affective dialogue may be asked for.
     pub(super) takes_affect: bool,
+    pub(super) proactive: Proactive,
     /// Messages without content come before messages with it.
     pub(super) fillers: bool,
     /// `voiceActivity` tells where speech starts and ends.
@@ -60,6 +71,7 @@ const NATIVE_2_5: Profile = Profile {
     thinks: true,
     takes_thinking: true,
     takes_affect: true,
+    proactive: Proactive::OptIn,
     fillers: false,
     tells_activity: false,
     unasked_handles: false,
@@ -81,6 +93,7 @@ const LIVE_3_1: Profile = Profile {
     ragged: true,
     thinks: false,
     takes_affect: false,
+    proactive: Proactive::Never,
     unasked_handles: true,
     word_pieces: false,
     async_calls: Async::Never,
@@ -94,6 +107,7 @@ const LIVE_3_1: Profile = Profile {
 const LIVE_3_8: Profile = Profile {
     ragged: false,
     takes_thinking: false,
+    proactive: Proactive::Always,
     fillers: true,
     tells_activity: true,
     async_calls: Async::Default,

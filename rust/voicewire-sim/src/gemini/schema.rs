@@ -214,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn recorded_messages_of_real_clients_are_read() {
+        let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+        let shared = std::env::var_os("VOICEWIRE_SHARED").map_or(beside, Into::into);
+        // The recordings are not shipped: without them there is nothing to read.
+        let files = ["audio_in_server_vad_turn", "text_in_audio_out_turn", "tool_call_round"];
+        let paths = files.map(|name| shared.join(format!("recordings/google_ws__{name}.jsonl")));
+        let texts = paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect::<String>();
+        let lines = texts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        for line in lines.filter(|line| line["dir"] == "client") {
+            let message = line["event"].to_string();
+            assert!(read(&message).is_ok(), "{:?}", read(&message));
+        }
+    }
+
+    #[test]
     fn every_kind_of_the_table_is_known() {
         let fields = TYPES.iter().flat_map(|(_, fields)| fields.split(' ')).filter(|field| !field.is_empty());
         let kinds = fields.map(|field| field.split_once(':').unwrap().1.trim_matches(['[', ']']));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::declarations::{self, Tool};
-use super::profile::{bare_name, Profile};
+use super::profile::{bare_name, Proactive, Profile};
 use super::Close;
 
 /// Silence that ends a turn where the client names none; less where it asks for a quick end.
@@ -34,6 +34,8 @@ pub(super) struct Setup {
     /// Updates of handles tell how many messages of the client they cover.
     pub(super) transparent: bool,
     pub(super) handle: Option<String>,
+    /// Older words for the ends of speech are told; Vertex's.
+    pub(super) signals_activity: bool,
     /// The first `clientContent` is history and asks for no answer.
     pub(super) seeds_history: bool,
 }
@@ -74,6 +76,7 @@ impl Setup {
             tells_handles: body["sessionResumption"].is_object() || profile.unasked_handles,
             transparent: body["sessionResumption"]["transparent"] == true,
             handle: body["sessionResumption"]["handle"].as_str().filter(|text| !text.is_empty()).map(str::to_owned),
+            signals_activity: body["explicitVadSignal"] == true,
             seeds_history: body["historyConfig"]["initialHistoryInClientContent"] == true,
         })
     }
@@ -115,8 +118,13 @@ fn check_features(body: &Value, profile: &Profile) -> Result<(), Close> {
     if generation.get("thinkingConfig").is_some() && !profile.takes_thinking {
         return Err(Close::invalid("Thinking config is not supported for this model."));
     }
-    let affects = generation["enableAffectiveDialog"] == true || body["proactivity"].get("proactiveAudio").is_some();
-    if affects && !profile.takes_affect {
+    let affects = generation["enableAffectiveDialog"] == true && !profile.takes_affect;
+    let proacts = match (body["proactivity"]["proactiveAudio"].as_bool(), profile.proactive) {
+        (Some(asked), Proactive::Always) => !asked,
+        (Some(asked), Proactive::Never) => asked,
+        _ => false,
+    };
+    if affects || proacts {
         return Err(Close::invalid_argument());
     }
     Ok(())
@@ -183,6 +191,16 @@ mod tests {
         assert!(!setup(model, json!({"thinkingConfig": {"thinkingBudget": 0}})).unwrap().thinks);
         assert!(!setup("gemini-3.1-flash-live-preview", Value::Null).unwrap().thinks);
         assert!(setup("gemini-3.8-live", json!({"thinkingConfig": {}})).is_err());
+    }
+
+    #[test]
+    fn the_newest_model_cannot_be_kept_from_speaking_first() {
+        let proactive = |model: &str, on: bool| {
+            Setup::read(&json!({"model": model, "proactivity": {"proactiveAudio": on}}), None).is_ok()
+        };
+        assert!(proactive("gemini-3.8-live", true) && !proactive("gemini-3.8-live", false));
+        assert!(proactive("gemini-3.1-flash-live-preview", false) && !proactive("gemini-3.1-flash-live-preview", true));
+        assert!(setup("gemini-3.8-live", json!({"enableAffectiveDialog": true})).is_err());
     }
 
     #[test]
