@@ -62,14 +62,17 @@ class ToolRunner:
         for kind, handler in handlers.items():
             client._session.add_handler(f"neutral:{kind}", _Weak(handler))
 
-    def answers(self, response_id: str | None) -> bool:
-        """Whether handlers here answer calls of a response, so that the turn goes on by itself."""
+    def answers(self, response_id: str | None, has_open_calls: bool) -> bool:
+        """Whether handlers here answer calls of a response, so that the turn goes on by itself.
+
+        ``has_open_calls`` tells whether some were unanswered at its end; they may have been answered since.
+        """
         with self._lock:
             group = self._groups.get(response_id) or self._groups.get(None)
             if group is None or not group.has_handlers or group.is_cancelled:
                 return False
-            # Where the service goes on by itself it does so within the response, unless answers are still to come.
-            return bool(group.running) if self._goes_on_by_itself() else self._auto_respond
+            # A service that goes on by itself does so within the response, but for answers that come behind its end.
+            return has_open_calls if self._goes_on_by_itself() else self._auto_respond
 
     def respond(self, responses: list[ToolResponse]) -> Receipt:
         """Send answers of the application; ask for a response where they were the last of their group."""

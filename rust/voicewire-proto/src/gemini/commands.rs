@@ -169,6 +169,11 @@ impl Gemini {
             self.talk.expects_interruption = true;
             self.muted_until = Some(now + GIVE_UP);
             self.push("clientContent", json!({"turnComplete": false}), None);
+        } else if !takes_content {
+            // Nothing stops this model but speech: for us it is over.
+            self.talk.owes_end = true;
+            self.talk.drops_rest = true;
+            self.give_up_response(now);
         }
     }
 

@@ -20,12 +20,14 @@ pub(super) struct Talk {
     pub(super) is_asked: bool,
     /// Whether what the server stops next was stopped by a message of ours.
     pub(super) expects_interruption: bool,
-    /// Whether the model has ended a turn in this connection.
+    /// Whether the model has begun a turn in this session.
     pub(super) model_spoke: bool,
     /// Whether the server tells when the user speaks.
     pub(super) tells_speech: bool,
     /// Whether the end of a response that we gave up is still to come.
     pub(super) owes_end: bool,
+    /// Whether what comes until then is of that response, and dropped.
+    pub(super) drops_rest: bool,
 }
 
 /// The response in progress.
@@ -78,13 +80,14 @@ impl Talk {
         Self { tells_speech, ..Self::default() }
     }
 
-    /// Forgets what a connection took with it; what plays plays on.
-    pub(super) fn reconnected(&mut self) {
+    /// Forgets what a connection took with it, or the session where it is not taken up again; what plays plays on.
+    pub(super) fn reconnected(&mut self, resumes: bool) {
         self.has_heard = false;
         self.is_asked = false;
         self.expects_interruption = false;
-        self.model_spoke = false;
+        self.model_spoke &= resumes;
         self.owes_end = false;
+        self.drops_rest = false;
     }
 
     pub(super) fn take_back(&mut self, call_id: &str) {

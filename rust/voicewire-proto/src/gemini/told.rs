@@ -23,6 +23,7 @@ impl Gemini {
         self.commit_user_turn(reader);
         self.talk.has_heard = false;
         self.talk.is_asked = false;
+        self.talk.model_spoke = true;
         self.talk.calls.retain(|call| call.answer.is_none());
         let id = self.ids.next("resp");
         let event = Event { response_id: Text::owned(id.as_str()), ..reader.event(Body::ResponseStarted) };
