@@ -283,8 +283,10 @@ async def test_messages_of_both_directions_are_seen_by_name(simulator: vw.Simula
 
 
 async def test_a_wrong_key_is_refused_before_the_session(service: str) -> None:
-    with vw.Simulator(beta="allow", api_key="the-right-key") as simulator:
-        with pytest.raises(vw.AuthenticationError) as caught:
-            await soon(opened(simulator, service).connect())
+    with (
+        vw.Simulator(beta="allow", api_key="the-right-key") as simulator,
+        pytest.raises(vw.AuthenticationError) as caught,
+    ):
+        await soon(opened(simulator, service).connect())
 
     assert "key-of-tests" not in str(caught.value)
