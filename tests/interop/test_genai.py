@@ -170,3 +170,18 @@ async def test_a_wrong_setup_is_told_by_its_reason(simulator: vw.Simulator) -> N
     with pytest.raises(Exception, match=r"not supported by models/gemini-3\.8-live"):
         async with sdk(simulator).aio.live.connect(model="gemini-3.8-live", config=config) as session:
             await turn(session)
+
+
+async def test_vertex_with_a_key(simulator: vw.Simulator) -> None:
+    http = {
+        "base_url": simulator.gemini_url.replace("wss:", "https:"),
+        "async_client_args": {"ssl": ssl.create_default_context(cafile=simulator.ca_file)},
+    }
+    client = genai.Client(vertexai=True, api_key="k", http_options=genai.types.HttpOptions(**http))
+    async with client.aio.live.connect(model="gemini-live-2.5-flash-native-audio", config=spoken()) as session:
+        await session.send_client_content(turns=words("Hello"), turn_complete=True)
+        messages = await turn(session)
+
+    assert said(messages) == "You said: Hello."
+    assert messages[-1].usage_metadata.response_token_count > 0
+    assert "LlmBidiService/BidiGenerateContent" in simulator.connections[0]["path"]
