@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import websockets
 
 import voicewire as vw
 
@@ -23,13 +24,13 @@ def simulator() -> Iterator[vw.Simulator]:
         yield started
 
 
-def sdk(simulator: vw.Simulator, **options: Any) -> Any:
+def sdk(simulator: vw.Simulator, key: str = "k", **options: Any) -> Any:
     http = {
         "base_url": simulator.gemini_url.replace("wss:", "https:"),
         "async_client_args": {"ssl": ssl.create_default_context(cafile=simulator.ca_file)},
         **options,
     }
-    return genai.Client(api_key="k", vertexai=False, http_options=genai.types.HttpOptions(**http))
+    return genai.Client(api_key=key, vertexai=False, http_options=genai.types.HttpOptions(**http))
 
 
 def spoken(**more: Any) -> dict[str, Any]:
@@ -185,3 +186,18 @@ async def test_vertex_with_a_key(simulator: vw.Simulator) -> None:
     assert said(messages) == "You said: Hello."
     assert messages[-1].usage_metadata.response_token_count > 0
     assert "LlmBidiService/BidiGenerateContent" in simulator.connections[0]["path"]
+
+
+@pytest.mark.filterwarnings("ignore:The SDK's ephemeral token support")
+@pytest.mark.parametrize("key", ["AIza-right", "auth_tokens/right"])
+async def test_keys_and_tokens_are_checked(key: str) -> None:
+    with vw.Simulator(pace=0, tls=True, api_key=key) as simulator:
+        async with sdk(simulator, key, api_version="v1alpha").aio.live.connect(model=NATIVE, config=spoken()):
+            pass
+        with pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
+            async with sdk(simulator, key + "!", api_version="v1alpha").aio.live.connect(model=NATIVE, config=spoken()):
+                pass
+        paths = [connection["path"] for connection in simulator.connections]
+
+    assert paths[0].endswith("Constrained" if key.startswith("auth_tokens/") else "Content")
+    assert "right" not in str(simulator.connections)
