@@ -189,8 +189,8 @@ async def test_vertex_with_a_key(simulator: vw.Simulator) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The SDK's ephemeral token support")
-@pytest.mark.parametrize("key", ["AIza-right", "auth_tokens/right"])
-async def test_keys_and_tokens_are_checked(key: str) -> None:
+@pytest.mark.parametrize(("key", "method"), [("AIza-right", "Content"), ("auth_tokens/right", "ContentConstrained")])
+async def test_keys_and_tokens_are_checked(key: str, method: str) -> None:
     with vw.Simulator(pace=0, tls=True, api_key=key) as simulator:
         async with sdk(simulator, key, api_version="v1alpha").aio.live.connect(model=NATIVE, config=spoken()):
             pass
@@ -199,5 +199,5 @@ async def test_keys_and_tokens_are_checked(key: str) -> None:
                 pass
         paths = [connection["path"] for connection in simulator.connections]
 
-    assert paths[0].endswith("Constrained" if key.startswith("auth_tokens/") else "Content")
+    assert paths[0].endswith(f"Generate{method}")
     assert "right" not in str(simulator.connections)
