@@ -76,7 +76,10 @@ class Link:
     async def expect_input(self, key: str, count: int = 1) -> Any:
         """Wait for the ``count``-th ``realtimeInput`` that has a key; what is under it."""
         found = await self.expect_that(
-            lambda message: key in message.get("realtimeInput", {}), f"{count} realtimeInput.{key}", count, "realtimeInput"
+            lambda message: key in message.get("realtimeInput", {}),
+            f"{count} realtimeInput.{key}",
+            count,
+            "realtimeInput",
         )
         return found[key]
 

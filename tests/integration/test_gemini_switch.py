@@ -29,7 +29,7 @@ import voicewire as vw
 async def test_a_server_that_goes_is_left_for_another_with_the_newest_handle(binary: bool) -> None:
     old = [greet("one", session="first"), say(resumable("two"), go_away("50s"))]
     async with GeminiPeer(old, [greet("three", session="second")], binary=binary) as peer, client(peer) as session:
-        reconnected = await soon(session.wait_for(vw.Reconnected))
+        reconnected = (await until(aiter(session), vw.Reconnected))[-1]
         first, second = await peer.link(0), await peer.link(1)
 
         assert reconnected.restored == "resumed"
@@ -57,7 +57,7 @@ async def test_the_state_stays_open_throughout_a_switch() -> None:
     async with GeminiPeer([greet("one"), say(go_away("50s"))], [greet("two")]) as peer, client(peer) as session:
         session.on("*", lambda _: states.add((session.state, session.reconnecting)))
         session.on(vw.Reconnected, lambda _: states.add((session.state, session.reconnecting)))
-        await soon(session.wait_for(vw.Reconnected))
+        await until(aiter(session), vw.Reconnected)
 
     assert states == {("open", False)}
 
@@ -72,7 +72,7 @@ async def test_a_response_is_heard_to_its_end_before_the_switch() -> None:
         say(transcript(" Two."), TURN_COMPLETE),
     ]
     async with GeminiPeer(old, [greet("two")]) as peer, client(peer) as session:
-        events = aiter(session.events())
+        events = aiter(session)
         session.send_text("Count.")
         await until(events, vw.SessionExpiring)
         assert await session.ping()
@@ -109,9 +109,8 @@ async def test_a_call_that_is_open_is_answered_before_the_switch() -> None:
         expect("toolResponse"),
         say(transcript("It rains."), TURN_COMPLETE),
     ]
-    async with GeminiPeer(old, [greet("two")]) as peer, client(peer) as session:
-        session.add_tool({"name": "weather"}, weather)
-        events = aiter(session.events())
+    async with GeminiPeer(old, [greet("two")]) as peer, with_tool(client(peer), weather) as session:
+        events = aiter(session)
         await until(events, vw.SessionExpiring)
         assert await session.ping()
         assert len(peer.connections) == 1
@@ -123,11 +122,16 @@ async def test_a_call_that_is_open_is_answered_before_the_switch() -> None:
     assert "toolResponse" not in second.kinds
 
 
+def with_tool(session: vw.RealtimeClient, handler: Any) -> vw.RealtimeClient:
+    session.add_tool({"type": "function", "name": handler.__name__}, handler)
+    return session
+
+
 async def test_the_switch_waits_until_the_handle_is_good_again() -> None:
     go_on = asyncio.Event()
     old = [greet("one"), say(NOT_RESUMABLE, go_away("50s")), wait_for(go_on), say(resumable("two"))]
     async with GeminiPeer(old, [greet("three")]) as peer, client(peer) as session:
-        events = aiter(session.events())
+        events = aiter(session)
         await until(events, vw.SessionExpiring)
         assert await session.ping()
         assert len(peer.connections) == 1
@@ -142,7 +146,7 @@ async def test_the_switch_waits_while_the_user_speaks_in_a_turn_made_by_hand() -
         GeminiPeer([greet("one"), wait_for_audio, say(go_away("50s")), end_of_turn], [greet("two")]) as peer,
         client(peer, turn_detection=None) as session,
     ):
-        events = aiter(session.events())
+        events = aiter(session)
         session.send_audio(bytes(320))
         await until(events, vw.SessionExpiring)
         assert await session.ping()
@@ -165,7 +169,7 @@ async def end_of_turn(link: Any) -> None:
 async def test_what_is_left_unanswered_of_a_reason_to_wait_ends_at_the_deadline() -> None:
     old = [greet("one"), say(NOT_RESUMABLE, go_away("5.1s"))]
     async with GeminiPeer(old, [greet("two")]) as peer, client(peer) as session:
-        await soon(session.wait_for(vw.Reconnected))
+        await until(aiter(session), vw.Reconnected)
 
         assert (await peer.link(1)).handle == "one"
 
@@ -173,7 +177,7 @@ async def test_what_is_left_unanswered_of_a_reason_to_wait_ends_at_the_deadline(
 async def test_each_server_that_goes_is_followed_by_another() -> None:
     scripts = [[greet(f"h{number}"), say(go_away("50s"))] for number in range(3)]
     async with GeminiPeer(*scripts, [greet("last")]) as peer, client(peer) as session:
-        events = aiter(session.events())
+        events = aiter(session)
         for _ in scripts:
             await until(events, vw.Reconnected)
 
@@ -190,7 +194,7 @@ async def test_without_reconnect_the_end_is_announced_and_then_comes() -> None:
         await link.close(1000)
 
     async with GeminiPeer([greet("one"), say(go_away("5.1s")), leave]) as peer, client(peer, reconnect=None) as session:
-        events = aiter(session.events())
+        events = aiter(session)
         await until(events, vw.SessionExpiring)
         go.set()
         told = await rest(events)
@@ -203,11 +207,13 @@ async def test_without_reconnect_the_end_is_announced_and_then_comes() -> None:
 async def test_iterators_and_handlers_go_on_over_the_switch() -> None:
     heard_by_handler: list[str] = []
     old = [greet("one"), say(heard("Before"), TURN_COMPLETE, go_away("50s"))]
-    async with GeminiPeer(old, [greet("two"), say(heard("After"))]) as peer, client(peer) as session:
+    async with GeminiPeer(old, [greet("two"), say(heard("After"))]) as peer:
+        session = client(peer)
         session.on(vw.InputTranscript, lambda event: heard_by_handler.append(event.text))
         own = aiter(session.events(vw.InputTranscript))
-        both = [await soon(anext(own)), await soon(anext(own)), await soon(anext(own))]
-        told = await until(aiter(session), vw.Reconnected)
+        async with session:
+            both = [await soon(anext(own)) for _ in range(3)]
+            told = await until(aiter(session), vw.Reconnected)
 
     assert [(event.text, event.final) for event in both] == [("Before", False), ("Before", True), ("After", False)]
     assert heard_by_handler == ["Before", "Before", "After"]
@@ -220,7 +226,7 @@ async def test_hooks_hear_of_one_session_only() -> None:
     hooks = vw.Hooks(on_open=lambda *a: opened.append(a), on_close=lambda *a: closed.append(a))
     old = [greet("one"), say(go_away("50s"))]
     async with GeminiPeer(old, [greet("two")]) as peer, client(peer, hooks=hooks) as session:
-        await soon(session.wait_for(vw.Reconnected))
+        await until(aiter(session), vw.Reconnected)
         assert len(opened) == 1
         assert closed == []
 
