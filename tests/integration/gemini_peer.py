@@ -184,6 +184,11 @@ def wait_for(event: asyncio.Event) -> LinkAction:
     return hold
 
 
+def greet_after(event: asyncio.Event) -> Script:
+    """Keep the client waiting for its greeting until the test says so."""
+    return [expect("setup"), wait_for(event), say({"setupComplete": {}})]
+
+
 def call(action: Callable[[], object]) -> LinkAction:
     """Do something of the test's in the midst of a script."""
 
