@@ -79,17 +79,18 @@ impl Driver {
         self.transmit(link);
         let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         link.start(WsMessage::Close(Some(frame)));
-        let patience = PARTING.min(self.timeouts.close);
-        let parting = async {
-            if link.websocket.flush().await.is_ok() {
-                self.written(link);
-            }
-            while let Some(Ok(message)) = link.websocket.next().await {
-                self.received(link, message);
-            }
-        };
-        // A peer that does not answer has had its time.
-        let _ = tokio::time::timeout(patience, parting).await;
+        // What the peer is slow to take is given the time of any goodbye: it would be lost.
+        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush()).await;
+        if flushed.is_ok_and(|flushed| flushed.is_ok()) {
+            self.written(link);
+            let last_words = async {
+                while let Some(Ok(message)) = link.websocket.next().await {
+                    self.received(link, message);
+                }
+            };
+            // A peer that does not answer has had its time.
+            let _ = tokio::time::timeout(PARTING.min(self.timeouts.close), last_words).await;
+        }
         Left::Switched
     }
 
