@@ -190,7 +190,7 @@ async def test_before_anything_was_said_there_is_nothing_to_restore() -> None:
 
 async def test_without_reconnect_a_change_that_needs_one_is_refused() -> None:
     async with GeminiPeer([greet("one")]) as peer, client(peer, reconnect=None) as session:
-        with pytest.raises(vw.CommandRejected, match="voice|speech|generationConfig") as caught:
+        with pytest.raises(vw.CommandRejected, match="generationConfig") as caught:
             await soon(session.update_config(voice="Kore"))
         errors = of(vw.ErrorEvent, await until(aiter(session), vw.ErrorEvent))
 
@@ -222,7 +222,6 @@ async def test_a_disconnect_during_the_switch_ends_it_cleanly() -> None:
         events = aiter(session)
         await settled(session)
         changing = session.update_config(voice="Kore")
-        waiting = session.send_text("Hello")
         await (await peer.link(1)).expect("setup")
         late = session.send_text("Are you there?")
         await soon(session.disconnect())
@@ -233,7 +232,6 @@ async def test_a_disconnect_during_the_switch_ends_it_cleanly() -> None:
         for receipt in (changing, late):
             with pytest.raises(vw.ConnectionClosed):
                 await soon(receipt)
-        assert waiting.done()
         assert session.state == "closed"
 
 
