@@ -83,13 +83,14 @@ impl Driver {
         let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush()).await;
         if flushed.is_ok_and(|flushed| flushed.is_ok()) {
             self.written(link);
+            let patience = PARTING.min(self.timeouts.close);
             let last_words = async {
                 while let Some(Ok(message)) = link.websocket.next().await {
                     self.received(link, message);
                 }
             };
             // A peer that does not answer has had its time.
-            let _ = tokio::time::timeout(PARTING.min(self.timeouts.close), last_words).await;
+            let _ = tokio::time::timeout(patience, last_words).await;
         }
         Left::Switched
     }
