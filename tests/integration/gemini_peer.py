@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from tests.integration.peer import BINARY, PATIENCE_S, Connection, Peer
+from tests.integration.peer import BINARY, PATIENCE_S, PING, Connection, Peer
 
 import voicewire as vw
 
@@ -60,7 +60,13 @@ class Link:
     async def close(self, code: int | None = 1000, reason: str = "") -> None:
         await self.connection.close(code, reason)
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
+        """End TCP with a reset, once the client has taken what was said: a reset would take that with it."""
+        await self.connection.send_frame(PING, b"")
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.connection.pongs:
+                self.connection.news.clear()
+                await self.connection.news.wait()
         self.connection.abort()
 
     async def gone(self) -> int | None:
@@ -168,10 +174,7 @@ def close(code: int | None = 1000, reason: str = "") -> LinkAction:
 
 
 def abort() -> LinkAction:
-    async def cut(link: Link) -> None:
-        link.abort()
-
-    return cut
+    return lambda link: link.abort()
 
 
 def wait_for(event: asyncio.Event) -> LinkAction:

