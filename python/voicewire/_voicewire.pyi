@@ -328,6 +328,12 @@ class AudioDelta(Event):
     def sample_rate(self) -> int:
         """Hz."""
     @property
+    def encoded(self) -> bytes:
+        """The bytes as they came, in the session's output format: G.711 is a byte a sample, PCM16 two, little-endian."""
+    @property
+    def encoding(self) -> Literal["pcm16", "g711_ulaw", "g711_alaw"]:
+        """How ``encoded`` is written."""
+    @property
     def content_index(self) -> int | None:
         """Content part of the item, or None where the dialect does not tell."""
 
@@ -460,7 +466,7 @@ class Session:
         """Connect in the background, behind ``begin``; ``owner._connected`` or ``owner._connect_failed`` tells how it went."""
     def command(self, kind: str, payload: str = "{}") -> tuple[int, str]:
         """Append a command; returns the number of its receipt and its ``event_id``."""
-    def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
+    def send_audio(self, samples: Any, sample_rate: int | None = None, encoding: str | None = None) -> None:
         """See ``RealtimeClient.send_audio``."""
     def conversation(self) -> ConversationStore:
         """The items of the conversation."""

@@ -37,7 +37,7 @@ from voicewire.receipt import Receipt
 from voicewire.tool_commands import ToolCommands
 from voicewire.tool_runner import ToolRunner
 from voicewire.tools import Toolbox
-from voicewire.unbuilt import buildable, refuse_unbuilt
+from voicewire.unbuilt import refuse_unbuilt
 from voicewire.usage import Usage
 from voicewire.utility import Through, Utility
 
@@ -132,7 +132,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         **session_options: Any,
     ) -> None:
         refuse_unbuilt(session_options)
-        self._config = buildable(SessionConfig.from_options(config, **session_options))
+        self._config = SessionConfig.from_options(config, **session_options)
         self._destination = Destination.of(
             model,
             provider=provider,
@@ -423,7 +423,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         """Go to "connecting": from here on commands and audio are kept."""
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
-        config = SessionConfig.from_options({**self._base().to_dict(), **buildable(changes).to_dict()})
+        config = SessionConfig.from_options({**self._base().to_dict(), **changes.to_dict()})
         self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
         self._state, self._closing = "connecting", None
         self._loop = self._background = self._failure = None

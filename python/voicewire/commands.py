@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from voicewire import parse
 from voicewire.config import SessionConfig
@@ -14,7 +14,6 @@ from voicewire.content import audio_part, image_part, parts_of
 from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
-from voicewire.unbuilt import buildable
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from voicewire.tools import Toolbox
 
 __all__ = ["Commands"]
+
+Encoding: TypeAlias = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 
 _OPTIONS = {field.name for field in fields(SessionConfig)}
 
@@ -38,22 +39,25 @@ class Commands:
     _toolbox: Toolbox
     _tools: ToolRunner
 
-    def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
+    def send_audio(self, samples: Any, sample_rate: int | None = None, *, encoding: Encoding | None = None) -> None:
         """Send audio of the user: the hot path, which returns at once and makes no receipt.
 
         While connecting, up to ``Limits.input_ring_ms`` are kept and sent once the session is ready.
 
         Args:
-            samples: 1-D int16 or float32 (−1…1) array, or bytes-like int16 little-endian.
-            sample_rate: Hz, 4,000 to 192,000; None means the session's rate, 24,000. Others are resampled.
+            samples: 1-D int16 or float32 (−1…1) array, or bytes-like int16 little-endian; with G.711, bytes-like.
+            sample_rate: Hz, 4,000 to 192,000; None means the session's rate (24,000 for OpenAI, 16,000 for Gemini).
+                Others are resampled.
+            encoding: "g711_ulaw" or "g711_alaw" for bytes of G.711 at 8,000 Hz, such as a phone line's: they go out as
+                they are where ``input_format`` is the same, and are decoded and resampled elsewhere. None: "pcm16".
 
         Raises:
             TypeError: ``samples`` is something else.
-            ValueError: More than one dimension, an odd byte count, NaN, or a rate out of range.
+            ValueError: More than one dimension, an odd byte count, NaN, a rate out of range, or an unknown encoding.
             BackpressureError: The outbox is full; nothing was taken.
             ConnectionClosed: The session is idle, closing or closed.
         """
-        self._session.send_audio(samples, sample_rate)
+        self._session.send_audio(samples, sample_rate, encoding)
 
     append_input_audio = send_audio
 
@@ -148,7 +152,7 @@ class Commands:
         if overrides:
             self._need("per_response_options", "update_config(), or say it in send_text()")
         options = {name: value for name, value in overrides.items() if name in _OPTIONS}
-        overrides.update(buildable(SessionConfig.from_options(**options)).to_dict())
+        overrides.update(SessionConfig.from_options(**options).to_dict())
         if self._session.uncommitted_ms() >= _SHORTEST_TURN_MS and self.get_turn_detection_type() is None:
             self.commit_audio()
         return self._command("create_response", overrides)
@@ -242,7 +246,7 @@ class Commands:
         Raises:
             ConfigError: An option is unknown or wrong.
         """
-        config = buildable(SessionConfig.from_options(**changes))
+        config = SessionConfig.from_options(**changes)
         if self.state == "closed":
             receipt = Receipt()
             receipt._settle()

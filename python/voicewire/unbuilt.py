@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicewire.config import SessionConfig
 from voicewire.exceptions import UnsupportedError
 
-__all__ = ["buildable", "refuse_unbuilt"]
+__all__ = ["refuse_unbuilt"]
 
 _ARGUMENTS = {
     "proxy",
@@ -22,13 +21,3 @@ def refuse_unbuilt(options: dict[str, Any]) -> None:
     for name in _ARGUMENTS & options.keys():
         if options.pop(name) not in (None, False):
             raise UnsupportedError(f"{name}=", "leave it out: it is not built yet")
-
-
-def buildable(config: SessionConfig) -> SessionConfig:
-    """The same config, or an error where it asks for G.711."""
-    for name in ("input_format", "output_format"):
-        audio_format = config.to_dict().get(name)
-        kind = audio_format.get("type") if isinstance(audio_format, dict) else audio_format
-        if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
-            raise UnsupportedError(f"{name}={kind!r}", "use pcm16: G.711 is not built yet")
-    return config

@@ -205,10 +205,3 @@ async def test_wrong_options_raise_at_the_call_and_name_the_option(
     with pytest.raises(vw.ConfigError, match=name):
         await client.connect(**option)
     assert client.state == "idle"
-
-
-@pytest.mark.parametrize("option", ["input_format", "output_format"])
-@pytest.mark.parametrize("value", ["g711_ulaw", vw.AudioFormat("g711_alaw"), {"type": "g711_ulaw"}])
-def test_g711_is_refused_by_name_while_it_is_not_built(option: str, value: object) -> None:
-    with pytest.raises(vw.UnsupportedError, match=option):
-        vw.RealtimeClient("m", url="ws://127.0.0.1:1", **{option: value})

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod codec;
+pub mod g711;
 pub mod pcm16;
 pub mod resample;
 pub mod tape;

@@ -11,7 +11,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
-use voicewire_proto::{Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled};
+use voicewire_proto::{
+    AudioEncoder, Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled,
+};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
@@ -311,10 +313,10 @@ impl Driver {
                     self.transmit(link);
                     self.feed(link, message);
                 }
-                Entry::Samples(samples) => {
+                Entry::Samples(samples, encoder) => {
                     self.protocol.audio_goes_out();
                     self.transmit(link);
-                    self.feed_samples(link, &samples);
+                    self.feed_samples(link, &samples, &encoder);
                 }
                 Entry::Ping(receipt) => {
                     let number = link.keepalive.ping(Instant::now());
@@ -349,8 +351,7 @@ impl Driver {
         self.collect();
     }
 
-    fn feed_samples(&mut self, link: &mut Link, samples: &[i16]) {
-        let encoder = self.protocol.audio_encoder();
+    fn feed_samples(&mut self, link: &mut Link, samples: &[i16], encoder: &AudioEncoder) {
         for chunk in samples.chunks(encoder.sample_rate as usize) {
             let mut message = Vec::new();
             encoder.encode(chunk, &mut message);

@@ -65,7 +65,7 @@ pub(crate) enum Entry {
     /// A message, encoded by the caller.
     Audio(Bytes),
     /// Samples at the wire's rate, encoded once there is a session.
-    Samples(Vec<i16>),
+    Samples(Vec<i16>, AudioEncoder),
     Ping(ReceiptId),
     /// Settles when everything before it is written.
     Flushed(ReceiptId),
@@ -124,10 +124,12 @@ impl Outbox {
 
     /// Keeps samples for the session to come; returns how many old ones were dropped for them.
     pub(crate) fn push_samples(&mut self, samples: &[i16]) -> usize {
-        if let Some(Entry::Samples(last)) = self.queue.back_mut().filter(|last| last.has_room()) {
-            last.extend_from_slice(samples);
-        } else {
-            self.queue.push_back(Entry::Samples(samples.to_vec()));
+        let encoder = self.encoder;
+        match self.queue.back_mut() {
+            Some(Entry::Samples(last, same)) if last.len() < BLOCK && same.sample_rate == encoder.sample_rate => {
+                last.extend_from_slice(samples);
+            }
+            _ => self.queue.push_back(Entry::Samples(samples.to_vec(), encoder)),
         }
         self.ring_samples += samples.len();
         let capacity = (u64::from(self.limits.input_ring_ms) * u64::from(self.encoder.sample_rate) / 1000) as usize;
@@ -140,7 +142,7 @@ impl Outbox {
         let entry = self.queue.pop_front()?;
         match &entry {
             Entry::Audio(message) => self.audio_bytes -= message.len(),
-            Entry::Samples(samples) => self.ring_samples -= samples.len(),
+            Entry::Samples(samples, _) => self.ring_samples -= samples.len(),
             _ => {}
         }
         Some(entry)
@@ -153,7 +155,7 @@ impl Outbox {
             match entry {
                 Entry::Command(_, id) => receipts.push(id.receipt),
                 Entry::Ping(receipt) | Entry::Flushed(receipt) => receipts.push(receipt),
-                Entry::Audio(_) | Entry::Samples(_) | Entry::Close => {}
+                Entry::Audio(_) | Entry::Samples(..) | Entry::Close => {}
             }
         }
         receipts
@@ -166,7 +168,7 @@ impl Outbox {
     fn drop_oldest(&mut self, mut excess: usize) {
         self.ring_samples -= excess;
         self.queue.retain_mut(|entry| match entry {
-            Entry::Samples(samples) if excess > 0 => {
+            Entry::Samples(samples, _) if excess > 0 => {
                 let dropped = excess.min(samples.len());
                 excess -= dropped;
                 samples.drain(..dropped);
@@ -177,9 +179,5 @@ impl Outbox {
     }
 }
 
-impl Entry {
-    /// Whether it is a block of samples that may still grow; small blocks keep dropping cheap.
-    fn has_room(&self) -> bool {
-        matches!(self, Self::Samples(samples) if samples.len() < 24_000)
-    }
-}
+/// Samples in a block of the ring; small blocks keep dropping cheap.
+const BLOCK: usize = 24_000;

@@ -161,6 +161,26 @@ impl Session {
     /// [`SendError::Full`] where the outbox is at its limit, [`SendError::NotConnected`] unless the session is connecting
     /// or open. Nothing was taken then.
     pub fn send_audio(&self, samples: &[i16]) -> Result<(), SendError> {
+        self.send_as(samples, |encoder, second, messages| {
+            messages.extend(samples.chunks(second).map(|chunk| encode(|out| encoder.encode(chunk, out))));
+        })
+    }
+
+    /// Appends samples that the caller has encoded as the session takes them, a byte each.
+    ///
+    /// # Errors
+    /// As [`Session::send_audio`].
+    pub fn send_encoded(&self, samples: &[i16], bytes: &[u8]) -> Result<(), SendError> {
+        self.send_as(samples, |encoder, second, messages| {
+            messages.extend(bytes.chunks(second).map(|chunk| encode(|out| encoder.encode_bytes(chunk, out))));
+        })
+    }
+
+    fn send_as(
+        &self,
+        samples: &[i16],
+        write: impl FnOnce(&AudioEncoder, usize, &mut Vec<Bytes>),
+    ) -> Result<(), SendError> {
         if samples.is_empty() {
             return self.shared.outbox().admits_audio();
         }
@@ -173,8 +193,8 @@ impl Session {
             }
             outbox.encoder
         };
-        let second = encoder.sample_rate as usize;
-        let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| encode(&encoder, chunk)).collect();
+        let mut messages = Vec::new();
+        write(&encoder, encoder.sample_rate as usize, &mut messages);
         {
             let mut outbox = self.shared.outbox();
             match outbox.phase {
@@ -240,9 +260,15 @@ impl Session {
         self.shared.outbox().admits_audio()
     }
 
-    /// Hz of the audio that the session takes.
-    pub fn audio_rate(&self) -> u32 {
-        self.shared.outbox().encoder.sample_rate
+    /// Takes audio another way from here on: the command that tells the service was appended before.
+    pub fn change_encoder(&self, encoder: AudioEncoder) {
+        self.shared.outbox().encoder = encoder;
+        self.shared.stats.audio_in_rate.set(u64::from(encoder.sample_rate));
+    }
+
+    /// How the session takes audio.
+    pub fn audio_encoder(&self) -> AudioEncoder {
+        self.shared.outbox().encoder
     }
 
     /// Counts bytes that the application keeps in an iterator.
@@ -306,9 +332,9 @@ impl Session {
     }
 }
 
-fn encode(encoder: &AudioEncoder, samples: &[i16]) -> Bytes {
+fn encode(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let mut message = Vec::new();
-    encoder.encode(samples, &mut message);
+    write(&mut message);
     message.into()
 }
 

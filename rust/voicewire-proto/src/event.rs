@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use voicewire_audio::codec::Codec;
+
 use crate::error::Error;
 use crate::item::ItemChange;
 use crate::message::{Message, Text};
@@ -81,6 +83,10 @@ pub enum Body {
         sample_rate: u32,
         /// Content part of the item; None where the dialect does not tell.
         content_index: Option<i64>,
+        /// How it was written on the wire.
+        codec: Codec,
+        /// What was written on the wire, as base64.
+        encoded: Text,
     },
     /// A piece of written answer.
     TextDelta(Text),

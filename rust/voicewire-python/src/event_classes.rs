@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use voicewire_audio::base64;
 use voicewire_proto::event::TurnComplete as Turn;
 use voicewire_proto::{Body, Kind, Usage};
 
@@ -309,6 +310,27 @@ impl AudioDelta {
     #[getter]
     fn chunk<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i16>>> {
         self.audio(py)
+    }
+
+    /// The bytes as they came, in the session's output format: G.711 is a byte a sample, PCM16 two, little-endian.
+    #[getter]
+    fn encoded<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyBytes> {
+        let event = &slf.as_super().get().event;
+        let text = match &event.body {
+            Body::Audio { encoded, .. } => event.resolve(encoded).unwrap_or_default(),
+            _ => "",
+        };
+        // It was decoded once already.
+        PyBytes::new(slf.py(), &base64::decode_bytes(text.as_bytes()).unwrap_or_default())
+    }
+
+    /// How `encoded` is written: "pcm16", "g711_ulaw" or "g711_alaw".
+    #[getter]
+    fn encoding(slf: &Bound<'_, Self>) -> &'static str {
+        match slf.as_super().get().event.body {
+            Body::Audio { codec, .. } => codec.name(),
+            _ => "",
+        }
     }
 
     /// What `audio` is, as "audio/pcm;rate=24000".

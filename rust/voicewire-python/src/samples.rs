@@ -3,6 +3,7 @@
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use voicewire_audio::codec::Codec;
 use voicewire_audio::pcm16;
 use voicewire_audio::resample::{MAX_RATE, MIN_RATE};
 
@@ -50,6 +51,38 @@ pub(crate) fn rate(rate: i64, name: &str) -> PyResult<u32> {
         .ok()
         .filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate))
         .ok_or_else(|| PyValueError::new_err(format!("{name} is not within {MIN_RATE}..{MAX_RATE} Hz: {rate}")))
+}
+
+/// Reads the name of an encoding; G.711 has a rate of its own.
+///
+/// # Errors
+/// `ValueError` for an unknown name, and for a rate that the encoding does not have.
+pub(crate) fn encoding(encoding: Option<&str>, sample_rate: Option<i64>) -> PyResult<Option<Codec>> {
+    let Some(name) = encoding else { return Ok(None) };
+    let Some(codec) = Codec::named(name) else {
+        let problem = format!("encoding is not one of pcm16, g711_ulaw, g711_alaw: {name:?}");
+        return Err(PyValueError::new_err(problem));
+    };
+    match (codec, sample_rate) {
+        (Codec::G711(_), Some(rate)) if rate != 8_000 => {
+            Err(PyValueError::new_err(format!("sample_rate of {name} is not 8000 Hz: {rate}")))
+        }
+        _ => Ok(Some(codec)),
+    }
+}
+
+/// Reads bytes.
+///
+/// # Errors
+/// `TypeError` for anything that is not bytes-like; `name` is the argument.
+pub(crate) fn read_bytes(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u8>> {
+    let py = value.py();
+    let wrong = || PyTypeError::new_err(format!("{name} is not bytes-like: {}", value.get_type()));
+    let buffer = PyUntypedBuffer::get(value).map_err(|_| wrong())?;
+    let bytes = buffer.as_typed::<u8>().map_err(|_| wrong())?;
+    let mut copied = Vec::new();
+    copy(py, bytes, &mut copied)?;
+    Ok(copied)
 }
 
 /// Arrays whose bytes are in the other order; everything else is an error that names what came.

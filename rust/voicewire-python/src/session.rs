@@ -7,9 +7,10 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
+use voicewire_audio::codec::Codec;
 use voicewire_net::session::Plan;
 use voicewire_net::Session;
-use voicewire_proto::{Body, Command, CommandId, Error, Event, Kind, Secrets};
+use voicewire_proto::{AudioEncoder, Body, Command, CommandId, Error, Event, Kind, Secrets, Service};
 
 use crate::conversation::ConversationStore;
 use crate::dialects::{self, read_service, Common};
@@ -44,6 +45,8 @@ pub struct PySession {
     /// Whether the owner knows if a turn goes on.
     pub(crate) consults: AtomicBool,
     uplink: Mutex<Uplink>,
+    /// What the session speaks, from `begin` on.
+    service: Mutex<Option<Service>>,
     pub(crate) secrets: Mutex<Secrets>,
     next_token: AtomicU64,
     next_receipt: AtomicU64,
@@ -66,6 +69,7 @@ impl PySession {
             tells_changes: AtomicBool::new(false),
             consults: AtomicBool::new(false),
             uplink: Mutex::default(),
+            service: Mutex::default(),
             secrets: Mutex::default(),
             next_token: AtomicU64::new(1),
             next_receipt: AtomicU64::new(1),
@@ -75,10 +79,12 @@ impl PySession {
 
     /// Begins to connect: from here on commands and audio are kept for the session to come, which speaks `dialect`.
     fn begin(&self, py: Python<'_>, dialect: &str, config: &str) -> PyResult<()> {
-        let encoder = read_service(dialect).audio_encoder(&read_config(py, config)?);
+        let service = read_service(dialect);
+        let encoder = service.audio_encoder(&read_config(py, config)?);
         self.net.begin(encoder).map_err(|error| start_error(py, &error))?;
         self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
+        *lock(&self.service) = Some(service);
         let main = Arc::new(Queue::new(self.net.clone(), filter(None), false));
         let old = lock(&self.main).replace(main);
         drop(old);
@@ -135,7 +141,15 @@ impl PySession {
         let event_id = event_id.unwrap_or_else(|| format!("evt_{}{receipt}", self.prefix));
         let id = CommandId { receipt, event_id: event_id.clone() };
         let closes_turn = closes_turn(&command);
+        let encoder = self.encoder_after(&command);
+        if encoder.is_some() {
+            // What was sent before goes out as it was asked for then.
+            lock(&self.uplink).flush(&self.net, &self.memory).map_err(|error| send_error(py, &error))?;
+        }
         self.net.send(command, id).map_err(|error| send_error(py, &error))?;
+        if let Some(encoder) = encoder {
+            self.net.change_encoder(encoder);
+        }
         if let Some(committed) = closes_turn {
             self.memory.closed_turn(committed, receipt);
         }
@@ -143,8 +157,19 @@ impl PySession {
     }
 
     /// Sends audio; see `RealtimeClient.send_audio`.
-    #[pyo3(signature = (samples, sample_rate=None))]
-    fn send_audio(&self, py: Python<'_>, samples: &Bound<'_, PyAny>, sample_rate: Option<i64>) -> PyResult<()> {
+    #[pyo3(signature = (samples, sample_rate=None, encoding=None))]
+    fn send_audio(
+        &self,
+        py: Python<'_>,
+        samples: &Bound<'_, PyAny>,
+        sample_rate: Option<i64>,
+        encoding: Option<&str>,
+    ) -> PyResult<()> {
+        if let Some(Codec::G711(law)) = samples::encoding(encoding, sample_rate)? {
+            let bytes = samples::read_bytes(samples, "samples")?;
+            let sent = lock(&self.uplink).send_g711(&self.net, &self.memory, &bytes, law);
+            return sent.map_err(|error| error.raise(py));
+        }
         let mut input = Vec::new();
         samples::read(samples, "samples", &mut input)?;
         let sample_rate = sample_rate.map(|rate| samples::rate(rate, "sample_rate")).transpose()?;
@@ -291,6 +316,13 @@ impl PySession {
         slf.get().fire_neutral(slf, kind, &event)?;
         slf.get().enqueue(kind, 256, Queued::Made(event))?;
         slf.get().wake_iterators(slf.py())
+    }
+
+    /// How audio is to be encoded behind a command that changes it.
+    fn encoder_after(&self, command: &Command) -> Option<AudioEncoder> {
+        let Command::UpdateSession(changes) = command else { return None };
+        changes.get("input_format")?;
+        Some(lock(&self.service).as_ref()?.audio_encoder(changes))
     }
 
     fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {

@@ -2,11 +2,16 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use voicewire_audio::codec::Codec;
+use voicewire_audio::g711::{self, Law};
 use voicewire_audio::resample::Resampler;
 use voicewire_net::{SendError, Session};
 
 use crate::errors::send_error;
 use crate::memory::Memory;
+
+/// G.711 has one rate everywhere, Hz.
+const G711_RATE: u32 = 8_000;
 
 /// The resampler of a session's input.
 #[derive(Default)]
@@ -39,7 +44,7 @@ impl Uplink {
         input: &[i16],
         sample_rate: Option<u32>,
     ) -> Result<(), AudioError> {
-        let wire_rate = net.audio_rate();
+        let wire_rate = net.audio_encoder().sample_rate;
         let rate = sample_rate.unwrap_or(wire_rate);
         net.admits_audio().map_err(AudioError::Send)?;
         self.output.clear();
@@ -58,6 +63,27 @@ impl Uplink {
         }
         net.send_audio(&self.output).map_err(AudioError::Send)?;
         memory.sent(&self.output);
+        Ok(())
+    }
+
+    /// Sends G.711: as it is where the session takes it so, else as samples.
+    pub(crate) fn send_g711(
+        &mut self,
+        net: &Session,
+        memory: &Memory,
+        bytes: &[u8],
+        law: Law,
+    ) -> Result<(), AudioError> {
+        let mut samples = Vec::new();
+        g711::decode(law, bytes, &mut samples);
+        let encoder = net.audio_encoder();
+        if encoder.codec != Codec::G711(law) || encoder.sample_rate != G711_RATE {
+            return self.send(net, memory, &samples, Some(G711_RATE));
+        }
+        // The tail of another source comes first.
+        self.flush(net, memory).map_err(AudioError::Send)?;
+        net.send_encoded(&samples, bytes).map_err(AudioError::Send)?;
+        memory.sent(&samples);
         Ok(())
     }
 

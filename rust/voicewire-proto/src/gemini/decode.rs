@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 use voicewire_audio::base64;
+use voicewire_audio::codec::Codec;
 
 use super::backend::OUTPUT_RATE;
 use super::protocol::Gemini;
@@ -185,7 +186,10 @@ impl Gemini {
         }
         let is_odd = decoded.odd_byte && !std::mem::replace(&mut response.odd_reported, decoded.odd_byte);
         self.talk.playback.received(Some(&item_id), Some(0), decoded.samples.len(), sample_rate, reader.now);
-        let event = reader.event(Body::Audio { samples: decoded.samples, sample_rate, content_index: Some(0) });
+        let encoded = blob.data.get().map_or(Text::None, |data| reader.text(data));
+        let body =
+            Body::Audio { samples: decoded.samples, sample_rate, content_index: Some(0), codec: Codec::Pcm16, encoded };
+        let event = reader.event(body);
         self.of_item(event, &item_id);
         if is_odd {
             let problem = "inlineData.data ends in half a sample; the odd byte was dropped";

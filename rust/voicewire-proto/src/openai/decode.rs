@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use serde_json::Value;
-use voicewire_audio::base64;
 
 use super::names::WireKind;
 use super::pending::Ack;
@@ -65,7 +64,7 @@ impl OpenAi {
             return self.bad_field(reader, "delta", "string");
         };
         let response_id = reader.text(&reader.fields.response_id);
-        let decoded = match base64::decode_pcm16(delta.as_bytes()) {
+        let decoded = match self.output_codec.decode_base64(delta.as_bytes()) {
             Ok(decoded) => decoded,
             Err(error) => return self.bad_audio(reader, &error.to_string()),
         };
@@ -76,7 +75,9 @@ impl OpenAi {
         let (sample_rate, content_index) = (self.output_sample_rate, reader.fields.content_index.int());
         let item_id = reader.text(&reader.fields.item_id);
         self.turns.playback.received(item_id, content_index, decoded.samples.len(), sample_rate, reader.now);
-        self.emit(reader, Body::Audio { samples: decoded.samples, sample_rate, content_index });
+        let encoded = reader.fields.delta.text();
+        let codec = self.output_codec;
+        self.emit(reader, Body::Audio { samples: decoded.samples, sample_rate, content_index, codec, encoded });
         if decoded.odd_byte && self.turns.report_odd(response_id) {
             let problem = "audio delta ends in half a sample; the odd byte was dropped".to_owned();
             self.malformed(Malformed::BadAudio, problem, &reader.message, reader.now);

@@ -58,7 +58,9 @@ pub struct Abilities {
 impl Dialect {
     /// How audio is sent under `config`.
     pub fn audio_encoder(&self, config: &SessionConfig) -> AudioEncoder {
-        AudioEncoder::new(APPEND.0, APPEND.1, self.formats.input_rate(config.get("input_format")))
+        let format = config.get("input_format");
+        AudioEncoder::new(APPEND.0, APPEND.1, self.formats.input_rate(format))
+            .with_codec(self.formats.input_codec(format))
     }
 
     /// Hz of the audio that comes under `config`.

@@ -1,6 +1,7 @@
 //! Audio formats as services write them.
 
 use serde_json::{json, Map, Value};
+use voicewire_audio::codec::Codec;
 
 /// How a service writes audio formats.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,22 @@ impl Formats {
         }
     }
 
+    /// How what we send is written.
+    pub fn input_codec(&self, format: Option<&Value>) -> Codec {
+        self.codec("input_format", format)
+    }
+
+    /// How what comes is written.
+    pub fn output_codec(&self, format: Option<&Value>) -> Codec {
+        self.codec("output_format", format)
+    }
+
+    /// PCM16 where the service does not have the format.
+    fn codec(&self, option: &str, format: Option<&Value>) -> Codec {
+        let known = format.filter(|format| self.encode(option, format).is_some());
+        known.and_then(|format| Codec::named(neutral(format).0)).unwrap_or_default()
+    }
+
     /// The wire's word for a format; None where the service has none.
     pub(super) fn encode(&self, option: &str, format: &Value) -> Option<Value> {
         match self {
@@ -63,15 +80,21 @@ impl Formats {
         }
     }
 
-    /// Hz that a session object of the service tells for its output.
-    pub(super) fn told_output_rate(&self, session: &Map<String, Value>) -> Option<u32> {
-        let object = session.get("audio").map(|audio| &audio["output"]["format"]["rate"]).and_then(Value::as_u64);
-        if let Some(rate) = object {
-            return u32::try_from(rate).ok().filter(|rate| (4_000..=192_000).contains(rate));
+    /// Codec and Hz that a session object of the service tells for its output, as far as it does.
+    pub(super) fn told_output(&self, session: &Map<String, Value>) -> (Option<Codec>, Option<u32>) {
+        let object = session.get("audio").map(|audio| &audio["output"]["format"]).filter(|format| format.is_object());
+        if let Some(format) = object {
+            let (kind, rate) = neutral(format);
+            let codec = Codec::named(kind);
+            let usual = matches!(codec, Some(Codec::G711(_))).then_some(G711_RATE);
+            return (codec, rate.or(usual).filter(|rate| (4_000..=192_000).contains(rate)));
         }
-        let Self::Named { output, .. } = self else { return None };
-        let told = session.get("output_audio_format").and_then(Value::as_str)?;
-        output.iter().find(|(_, _, name)| *name == told).map(|(_, rate, _)| *rate)
+        let Self::Named { output, .. } = self else { return (None, None) };
+        let told = session.get("output_audio_format").and_then(Value::as_str);
+        match told.and_then(|told| output.iter().find(|(_, _, name)| *name == told)) {
+            Some((kind, rate, _)) => (Codec::named(kind), Some(*rate)),
+            None => (None, None),
+        }
     }
 }
 

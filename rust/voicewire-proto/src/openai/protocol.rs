@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use voicewire_audio::codec::Codec;
 
 use super::commands::{cancel, encode, seed, truncate, Cut, Encoded};
 use super::dialect::Dialect;
@@ -57,6 +58,8 @@ pub struct OpenAi {
     pub(super) sequencer: Sequencer,
     /// Hz of the audio that comes.
     pub(super) output_sample_rate: u32,
+    /// How it is written.
+    pub(super) output_codec: Codec,
     /// Whether the user's speech stops a response.
     pub(super) speech_interrupts: bool,
     audio_encoder: AudioEncoder,
@@ -86,6 +89,7 @@ impl OpenAi {
             dialect,
             audio_encoder: dialect.audio_encoder(&settings.config),
             output_sample_rate: dialect.output_sample_rate(&settings.config),
+            output_codec: dialect.formats.output_codec(settings.config.get("output_format")),
             speech_interrupts: true,
             pending: PendingCommands::new(settings.ack_timeout),
             settings,

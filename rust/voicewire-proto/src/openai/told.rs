@@ -48,9 +48,10 @@ impl OpenAi {
         let inner = session.get("audio").map(|audio| &audio["input"]["turn_detection"]);
         let detection = inner.filter(|inner| inner.is_object()).or_else(|| session.get("turn_detection"));
         let interrupts = detection.and_then(|detection| detection.get("interrupt_response")).and_then(Value::as_bool);
-        let rate = self.dialect.formats.told_output_rate(session);
+        let (codec, rate) = self.dialect.formats.told_output(session);
         self.speech_interrupts = interrupts.unwrap_or(true);
         self.output_sample_rate = rate.unwrap_or(self.output_sample_rate);
+        self.output_codec = codec.unwrap_or(self.output_codec);
     }
 
     /// A message that tells an item; `ack` says what it answers.
