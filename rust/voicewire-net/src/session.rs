@@ -174,11 +174,12 @@ impl Session {
             outbox.encoder
         };
         let second = encoder.sample_rate as usize;
-        let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| encode(&encoder, chunk)).collect();
+        let messages: Vec<(Bytes, usize)> =
+            samples.chunks(second).map(|chunk| (encode(&encoder, chunk), chunk.len())).collect();
         {
             let mut outbox = self.shared.outbox();
             match outbox.phase {
-                Phase::Open => messages.into_iter().for_each(|message| outbox.push_audio(message)),
+                Phase::Open => messages.into_iter().for_each(|(message, len)| outbox.push_audio(message, len)),
                 // The connection was left while the samples were encoded.
                 Phase::Connecting => self.keep(&mut outbox, samples),
                 phase => return Err(SendError::NotConnected(phase)),
