@@ -1,6 +1,7 @@
 """Audio across a cut: what the server may not have read, or has not made a turn of, is sent again."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ async def test_no_sample_is_missing_from_the_union_and_none_comes_twice_in_a_ses
     # Each session hears one piece of the ramp, and the pieces overlap or touch.
     assert all(samples == list(range(samples[0], samples[0] + len(samples))) for samples in heard)
     assert heard[0][0] == 0
-    assert all(second[0] <= first[-1] + 1 for first, second in zip(heard, heard[1:], strict=False))
+    assert all(second[0] <= first[-1] + 1 for first, second in pairwise(heard))
     assert heard[-1][-1] == (sent + 1) * SMALL - 1
 
 

@@ -117,7 +117,10 @@ pub(crate) fn read_timeouts(options: &Value) -> (Timeouts, Duration) {
     let timeouts = Timeouts {
         connect: seconds("connect", 10.0),
         close: seconds("close", 2.0),
-        ping_interval: seconds("ping_interval", 5.0),
+        ping_interval: match options.get("ping_interval") {
+            Some(Value::Null) => Duration::ZERO,
+            _ => seconds("ping_interval", 5.0),
+        },
         ping_timeout: seconds("ping_timeout", 5.0),
     };
     (timeouts, seconds("ack", 10.0))
