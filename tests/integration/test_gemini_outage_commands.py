@@ -275,13 +275,14 @@ async def test_events_of_both_connections_come_in_order() -> None:
     assert [event.text for event in of(vw.InputTranscript, told)] == [f"{number} " for number in range(100)]
 
 
-async def test_no_text_is_lost_or_doubled_where_the_server_reads_before_it_closes() -> None:
+async def test_audio_is_not_sent_again_where_that_is_switched_off() -> None:
     async def close_behind_five(link: Link) -> None:
         await link.expect_that(lambda message: "realtimeInput" in message, "5 inputs", 5, "realtimeInput")
         await link.close(1000)
 
     scripts = [[greet("one"), close_behind_five], [greet("two")]]
-    async with GeminiPeer(*scripts) as peer, client(peer) as session:
+    policy = vw.Reconnect(replay_audio="none")
+    async with GeminiPeer(*scripts) as peer, client(peer, reconnect=policy) as session:
         events = aiter(session)
         for number in range(5):
             session.send_audio(np.full(16, number, np.int16))

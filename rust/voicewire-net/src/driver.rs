@@ -22,8 +22,9 @@ use crate::keepalive::{Due, Keepalive};
 use crate::link::{Link, Step};
 use crate::outbox::{Entry, Phase};
 use crate::reconnect::Outages;
+use crate::replay::Replay;
 use crate::session::{Plan, Shared};
-use crate::settings::Timeouts;
+use crate::settings::{ReplayAudio, Timeouts};
 use crate::socket;
 use crate::target::Target;
 
@@ -44,6 +45,7 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     pub(crate) protocol: Box<dyn Protocol>,
     pub(crate) outages: Outages,
+    pub(crate) replay: Replay,
     pub(crate) batch: Vec<Delivery>,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
@@ -69,7 +71,9 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
         let Plan { target, timeouts, reconnect, inbox, protocol } = plan;
         let outages = Outages::new(reconnect);
-        Self { shared, target, timeouts, inbox, protocol, outages, batch: Vec::new(), asked: None }
+        let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
+        let replay = Replay::new(replay_audio, shared.limits.input_ring_ms);
+        Self { shared, target, timeouts, inbox, protocol, outages, replay, batch: Vec::new(), asked: None }
     }
 
     pub(crate) async fn run(mut self) {
@@ -115,6 +119,7 @@ impl Driver {
             }
             outbox.phase = Phase::Open;
         }
+        self.replay.connected(self.shared.outbox().encoder.sample_rate, self.protocol.turns_by_hand());
         // What was kept until now goes out in the first turn.
         self.shared.news.store(true, Ordering::SeqCst);
         Ok(link)
@@ -248,6 +253,7 @@ impl Driver {
 
     fn pong(&mut self, link: &mut Link, payload: &[u8], now: Instant) {
         let Some(number) = payload.try_into().ok().map(u64::from_be_bytes) else { return };
+        self.replay.answered(number);
         if let Some(round_trip) = link.keepalive.pong(number, now) {
             self.shared.stats.pongs.add(1);
             self.shared.stats.rtt_us.set(round_trip.as_micros() as u64);
@@ -263,6 +269,7 @@ impl Driver {
     pub(crate) fn collect(&mut self) {
         while let Some(event) = self.protocol.poll_event() {
             self.measure(&event);
+            self.replay.told(&event.body, self.protocol.turns_by_hand());
             let weight = event.weight();
             self.shared.stats.events.add(1);
             let delivery = self.delivery(Item::Event(Box::new(event)), weight);
@@ -305,19 +312,16 @@ impl Driver {
                     if !matches!(*command, Command::ReportPlayed { .. }) {
                         self.asked = Some(now);
                     }
+                    if matches!(*command, Command::CommitAudio | Command::ClearAudio) {
+                        self.replay.turn_ended();
+                    }
                     self.protocol.send(*command, id, now);
                     self.transmit(link);
                 }
-                Entry::Audio(message) => {
-                    self.protocol.audio_goes_out();
-                    self.transmit(link);
-                    self.feed(link, message);
+                Entry::Audio(message, samples) | Entry::Again(message, samples) => {
+                    self.feed_audio(link, message, samples);
                 }
-                Entry::Samples(samples, encoder) => {
-                    self.protocol.audio_goes_out();
-                    self.transmit(link);
-                    self.feed_samples(link, &samples, &encoder);
-                }
+                Entry::Samples(samples, encoder) => self.feed_samples(link, &samples, &encoder),
                 Entry::Ping(receipt) => {
                     let number = link.keepalive.ping(Instant::now());
                     link.asked_pings.push((number, receipt));
@@ -355,7 +359,23 @@ impl Driver {
         for chunk in samples.chunks(encoder.sample_rate as usize) {
             let mut message = Vec::new();
             encoder.encode(chunk, &mut message);
-            self.feed(link, message.into());
+            self.feed_audio(link, message.into(), chunk.len());
+        }
+    }
+
+    fn feed_audio(&mut self, link: &mut Link, message: Bytes, samples: usize) {
+        self.protocol.audio_goes_out();
+        self.transmit(link);
+        self.replay.written(&message, samples);
+        self.feed(link, message);
+        if link.keepalive.is_off() {
+            return self.replay.assume_read();
+        }
+        let now = Instant::now();
+        if self.replay.asks(now) {
+            let number = link.keepalive.ping(now);
+            self.replay.asked(number, now);
+            self.feed_ping(link, number);
         }
     }
 

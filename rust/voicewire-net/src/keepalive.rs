@@ -29,6 +29,11 @@ impl Keepalive {
         Self { interval, timeout, last_life: now, last_ping: now, open: Vec::new(), count: 0 }
     }
 
+    /// Whether nobody wants pings.
+    pub(crate) fn is_off(&self) -> bool {
+        self.interval.is_zero()
+    }
+
     /// Something was received.
     pub(crate) fn alive(&mut self, now: Instant) {
         self.last_life = now;

@@ -62,8 +62,10 @@ pub enum SendError {
 #[derive(Debug)]
 pub(crate) enum Entry {
     Command(Box<Command>, CommandId),
-    /// A message, encoded by the caller.
-    Audio(Bytes),
+    /// A message, encoded by the caller, and its samples.
+    Audio(Bytes, usize),
+    /// An audio message that was written on a connection that was lost, and its samples.
+    Again(Bytes, usize),
     /// Samples at the wire's rate, encoded once there is a session.
     Samples(Vec<i16>, AudioEncoder),
     Ping(ReceiptId),
@@ -117,9 +119,14 @@ impl Outbox {
     }
 
     /// Appends an encoded audio message.
-    pub(crate) fn push_audio(&mut self, message: Bytes) {
+    pub(crate) fn push_audio(&mut self, message: Bytes, samples: usize) {
         self.audio_bytes += message.len();
-        self.queue.push_back(Entry::Audio(message));
+        self.queue.push_back(Entry::Audio(message, samples));
+    }
+
+    /// Puts audio before all else; it counts in no limit, since it is bounded where it comes from.
+    pub(crate) fn push_again(&mut self, messages: impl DoubleEndedIterator<Item = (Bytes, usize)>) {
+        messages.rev().for_each(|(message, samples)| self.queue.push_front(Entry::Again(message, samples)));
     }
 
     /// Keeps samples for the session to come; returns how many old ones were dropped for them.
@@ -141,7 +148,7 @@ impl Outbox {
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.queue.pop_front()?;
         match &entry {
-            Entry::Audio(message) => self.audio_bytes -= message.len(),
+            Entry::Audio(message, _) => self.audio_bytes -= message.len(),
             Entry::Samples(samples, _) => self.ring_samples -= samples.len(),
             _ => {}
         }
@@ -155,7 +162,7 @@ impl Outbox {
             match entry {
                 Entry::Command(_, id) => receipts.push(id.receipt),
                 Entry::Ping(receipt) | Entry::Flushed(receipt) => receipts.push(receipt),
-                Entry::Audio(_) | Entry::Samples(..) | Entry::Close => {}
+                Entry::Audio(..) | Entry::Again(..) | Entry::Samples(..) | Entry::Close => {}
             }
         }
         receipts

@@ -86,6 +86,10 @@ impl Driver {
             let patience = PARTING.min(self.timeouts.close);
             let last_words = async {
                 while let Some(Ok(message)) = link.websocket.next().await {
+                    if message.is_close() {
+                        // Our own came behind everything.
+                        self.replay.all_read();
+                    }
                     self.received(link, message);
                 }
             };
@@ -109,10 +113,13 @@ impl Driver {
         }
         self.protocol.leave(began);
         self.collect();
+        let again = self.replay.take();
+        let resent = again.iter().map(|(_, samples)| *samples as u64).sum();
+        self.shared.outbox().push_again(again.into_iter());
         let lost_before = self.shared.stats.audio_in_dropped.get();
         let link = self.retry(&policy, began, end).await?;
         self.outages.opened = Instant::now();
-        self.reconnected(began, lost_before);
+        self.reconnected(began, lost_before, resent);
         Ok(link)
     }
 
@@ -179,10 +186,12 @@ impl Driver {
         }
     }
 
-    fn reconnected(&mut self, began: Instant, lost_before: u64) {
+    fn reconnected(&mut self, began: Instant, lost_before: u64, resent: u64) {
         let stats = &self.shared.stats;
         stats.reconnects.add(1);
-        let lost = (stats.audio_in_dropped.get() - lost_before) * 1000 / stats.audio_in_rate.get().max(1);
+        let milliseconds = |samples: u64| samples * 1000 / stats.audio_in_rate.get().max(1);
+        let lost = milliseconds(stats.audio_in_dropped.get() - lost_before);
+        let resent = milliseconds(resent);
         let session_id = self.protocol.session_id().map(str::to_owned);
         let delivery = self.delivery(Item::Connected(session_id), 0);
         self.batch.push(delivery);
@@ -190,7 +199,7 @@ impl Driver {
             restored: self.protocol.restored(),
             gap_ms: began.elapsed().as_millis() as u64,
             audio_lost_ms: lost,
-            audio_resent_ms: 0,
+            audio_resent_ms: resent,
         };
         self.push_event(Event::ours(body, Instant::now()));
     }

@@ -162,7 +162,8 @@ impl Session {
     /// or open. Nothing was taken then.
     pub fn send_audio(&self, samples: &[i16]) -> Result<(), SendError> {
         self.send_as(samples, |encoder, second, messages| {
-            messages.extend(samples.chunks(second).map(|chunk| encode(|out| encoder.encode(chunk, out))));
+            let message = |chunk: &[i16]| (encode(|out| encoder.encode(chunk, out)), chunk.len());
+            messages.extend(samples.chunks(second).map(message));
         })
     }
 
@@ -172,14 +173,15 @@ impl Session {
     /// As [`Session::send_audio`].
     pub fn send_encoded(&self, samples: &[i16], bytes: &[u8]) -> Result<(), SendError> {
         self.send_as(samples, |encoder, second, messages| {
-            messages.extend(bytes.chunks(second).map(|chunk| encode(|out| encoder.encode_bytes(chunk, out))));
+            let message = |chunk: &[u8]| (encode(|out| encoder.encode_bytes(chunk, out)), chunk.len());
+            messages.extend(bytes.chunks(second).map(message));
         })
     }
 
     fn send_as(
         &self,
         samples: &[i16],
-        write: impl FnOnce(&AudioEncoder, usize, &mut Vec<Bytes>),
+        write: impl FnOnce(&AudioEncoder, usize, &mut Vec<(Bytes, usize)>),
     ) -> Result<(), SendError> {
         if samples.is_empty() {
             return self.shared.outbox().admits_audio();
@@ -198,7 +200,7 @@ impl Session {
         {
             let mut outbox = self.shared.outbox();
             match outbox.phase {
-                Phase::Open => messages.into_iter().for_each(|message| outbox.push_audio(message)),
+                Phase::Open => messages.into_iter().for_each(|(message, len)| outbox.push_audio(message, len)),
                 // The connection was left while the samples were encoded.
                 Phase::Connecting => self.keep(&mut outbox, samples),
                 phase => return Err(SendError::NotConnected(phase)),

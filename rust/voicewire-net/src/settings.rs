@@ -34,6 +34,20 @@ pub struct Reconnect {
     pub jitter: f64,
     /// Three sessions in a row that lived shorter end it.
     pub min_session: Duration,
+    /// What audio is sent again.
+    pub replay_audio: ReplayAudio,
+}
+
+/// Audio that is sent again where a connection was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplayAudio {
+    /// All since the last turn that ended.
+    #[default]
+    Turn,
+    /// What nothing proved read.
+    Unproved,
+    /// Nothing.
+    None,
 }
 
 impl Default for Reconnect {
@@ -46,6 +60,7 @@ impl Default for Reconnect {
             max_delay: Duration::from_secs(8),
             jitter: 1.0,
             min_session: Duration::from_secs(5),
+            replay_audio: ReplayAudio::Turn,
         }
     }
 }

@@ -28,6 +28,11 @@ pub trait Protocol: Send {
     /// Audio of the user is about to be written; what has to precede it follows from `poll_transmit`.
     fn audio_goes_out(&mut self) {}
 
+    /// Whether the user ends turns, rather than the server.
+    fn turns_by_hand(&self) -> bool {
+        false
+    }
+
     /// The next message to write; the time for its answer starts at `now`.
     fn poll_transmit(&mut self, now: Instant) -> Option<Transmit>;
 

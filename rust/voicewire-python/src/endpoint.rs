@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde_json::Value;
-use voicewire_net::{Limits, Reconnect, Target, Timeouts, TlsOptions};
+use voicewire_net::{Limits, Reconnect, ReplayAudio, Target, Timeouts, TlsOptions};
 use voicewire_proto::config::ConfigError;
 use voicewire_proto::endpoint::is_loopback;
 use voicewire_proto::openai::canonical;
@@ -102,6 +102,11 @@ pub(crate) fn read_reconnect(options: &Value) -> Option<Reconnect> {
         max_delay: seconds("max_delay", usual.max_delay),
         jitter: number("jitter").unwrap_or(usual.jitter),
         min_session: seconds("min_session", usual.min_session),
+        replay_audio: match options.get("replay_audio").and_then(Value::as_str) {
+            Some("unproved") => ReplayAudio::Unproved,
+            Some("none") => ReplayAudio::None,
+            _ => ReplayAudio::Turn,
+        },
     })
 }
 
@@ -112,7 +117,10 @@ pub(crate) fn read_timeouts(options: &Value) -> (Timeouts, Duration) {
     let timeouts = Timeouts {
         connect: seconds("connect", 10.0),
         close: seconds("close", 2.0),
-        ping_interval: seconds("ping_interval", 5.0),
+        ping_interval: match options.get("ping_interval") {
+            Some(Value::Null) => Duration::ZERO,
+            _ => seconds("ping_interval", 5.0),
+        },
         ping_timeout: seconds("ping_timeout", 5.0),
     };
     (timeouts, seconds("ack", 10.0))

@@ -237,6 +237,10 @@ impl Protocol for Gemini {
         }
     }
 
+    fn turns_by_hand(&self) -> bool {
+        self.is_manual()
+    }
+
     fn poll_transmit(&mut self, _now: Instant) -> Option<Transmit> {
         self.outgoing.pop_front()
     }
