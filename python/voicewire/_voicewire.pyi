@@ -509,6 +509,8 @@ class SimulatorServer:
         """WebSocket base URL, ending in ``/v1``."""
     def http_url(self) -> str:
         """The same with http."""
+    def gemini_url(self) -> str:
+        """Base URL of Gemini Live, without a path."""
     def ca_file(self) -> str | None:
         """Path of the authority's PEM file, None without TLS."""
     def requests(self) -> list[str]:

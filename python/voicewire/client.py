@@ -178,6 +178,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._failure: BaseException | None = None
         self._state: State = "idle"
         self._reconnecting = False
+        self._capabilities: Capabilities | None = None
         self._first_config = self._config
         self._changes: list[tuple[SessionConfig, Receipt]] = []
         self._resetting = False
@@ -316,7 +317,9 @@ class RealtimeClient(Listening, Commands, ToolCommands):
     @property
     def capabilities(self) -> Capabilities:
         """What the service can do: static flags, known before there is a session."""
-        return capabilities_of(self._destination.dialect, self.model)
+        if self._capabilities is None:
+            self._capabilities = capabilities_of(self._destination.dialect, self.model)
+        return self._capabilities
 
     @property
     def session(self) -> dict[str, Any]:
@@ -472,7 +475,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
 
     async def _start(self, api_key: str | None) -> asyncio.Future[None]:
         grant = await self._destination.grant(api_key)
-        self._destination = self._destination.with_model(grant.model)
+        self._destination, self._capabilities = self._destination.with_model(grant.model), None
         self._guard.check()
         if self._state != "connecting":
             raise ConnectionClosed(None, "disconnected while connecting")

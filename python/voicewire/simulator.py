@@ -40,6 +40,7 @@ class Simulator:
         dialect: How it speaks: "ga", "beta", "azure", "azure-preview", "voice-live", "xai" or "qwen". None goes by the
             path: ``/v1/realtime`` is GA, ``/openai/v1/realtime`` Azure, ``/openai/realtime`` Azure's dated versions,
             ``/voice-live/realtime`` Voice Live, ``/api-ws/v1/realtime`` Qwen. xAI has GA's path and must be named.
+            Paths that end in ``BidiGenerateContent`` are Gemini Live, whatever is named here.
         beta: What happens on GA's path to clients that ask for beta by header or subprotocol: "refuse" closes as the
             service does, "allow" serves the beta shape.
         tls: Serve ``wss://`` and ``https://``; ``ca_file`` is the authority to trust. The certificate is made at start
@@ -57,6 +58,9 @@ class Simulator:
         script: Rules of what to answer: a list of dicts, or the path of a TOML or JSON file; docs/simulator.md has
             their keys.
         faults: Faults to inject: a list of dicts, or the path of a TOML or JSON file.
+        gemini: What is special to Gemini Live: "frames", "binary" (default) or "text"; "call_ids", False for calls
+            without ids; "content_mid_session", whether ``clientContent`` may follow a turn of the model (None: as the
+            model has it).
 
     Raises:
         ConfigError: An option is wrong; what is wrong inside a rule is told when the simulator starts.
@@ -82,6 +86,7 @@ class Simulator:
         rate_limits: bool = True,
         script: Rules | None = None,
         faults: Rules | None = None,
+        gemini: dict[str, Any] | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
             "host": parse.text("host", host),
@@ -99,6 +104,7 @@ class Simulator:
             "stragglers": parse.integer("stragglers", stragglers, 0, 1_000),
             "obfuscation": parse.flag("obfuscation", obfuscation),
             "rate_limits": parse.flag("rate_limits", rate_limits),
+            "gemini": _read_gemini(gemini or {}),
         }
         self._script = _read_rules("script", "rules", script)
         self._faults = _read_rules("faults", "faults", faults)
@@ -139,6 +145,8 @@ class Simulator:
     def assert_sent(self, type: str, **fields: Any) -> dict[str, Any]:
         """Return the first client event of this type whose fields fit; dicts need only contain what is asked.
 
+        A message of Gemini Live has its key for a type, as "realtimeInput", and its fields are those below the key.
+
         Raises:
             AssertionError: No such event arrived so far; it tells what did.
         """
@@ -176,10 +184,9 @@ class Simulator:
         return self._running().http_url()
 
     @property
-    def gemini_url(self) -> str | None:
-        """Base address of a Gemini Live server; None, as the simulator does not speak it."""
-        self._running()
-        return None
+    def gemini_url(self) -> str:
+        """WebSocket base address of Gemini Live, without a path; it begins with ``wss`` under TLS."""
+        return self._running().gemini_url()
 
     @property
     def ca_file(self) -> str | None:
@@ -322,8 +329,30 @@ def _read_file(field: str, key: str, path: Path) -> Any:
     return content.get(key) if isinstance(content, dict) else content
 
 
+def _read_gemini(options: dict[str, Any]) -> dict[str, Any]:
+    parse.known_names("key of gemini", options, ("frames", "call_ids", "content_mid_session"))
+    allowed = options.get("content_mid_session")
+    return {
+        "frames": parse.choice("gemini.frames", options.get("frames", "binary"), ("binary", "text")),
+        "call_ids": parse.flag("gemini.call_ids", options.get("call_ids", True)),
+        "content_mid_session": None if allowed is None else parse.flag("gemini.content_mid_session", allowed),
+    }
+
+
 def _first(events: list[dict[str, Any]], type: str, fields: dict[str, Any]) -> dict[str, Any] | None:
-    return next((event for event in events if event.get("type") == type and _fits(event, fields)), None)
+    return next((event for event in events if _type(event) == type and _has(event, fields)), None)
+
+
+def _type(event: dict[str, Any]) -> str | None:
+    """The type; of a message of Gemini Live its one key, which clients write in either style."""
+    if "type" in event or len(event) != 1:
+        return event.get("type")
+    first, *others = next(iter(event)).split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _has(event: dict[str, Any], fields: dict[str, Any]) -> bool:
+    return _fits(event, fields) or ("type" not in event and _fits(next(iter(event.values()), None), fields))
 
 
 def _fits(given: Any, wanted: Any) -> bool:
@@ -333,8 +362,8 @@ def _fits(given: Any, wanted: Any) -> bool:
 
 
 def _missing(events: list[dict[str, Any]], type: str, fields: dict[str, Any]) -> str:
-    alike = [event for event in events if event.get("type") == type]
-    came = alike if alike else [event.get("type") for event in events]
+    alike = [event for event in events if _type(event) == type]
+    came = alike if alike else [_type(event) for event in events]
     wanted = f"{type} with {fields}" if fields else type
     return f"client event not received: {wanted}; what came: {came}"
 

@@ -209,8 +209,8 @@ class ToolCommands:
             "update_session", {"tools": self._toolbox.merged(self._merged().to_dict().get("tools", ()))}
         )
 
-    def _answering(self, response_id: str | None) -> bool:
-        return self._tools.answers(response_id)
+    def _answering(self, response_id: str | None, has_open_calls: bool) -> bool:
+        return self._tools.answers(response_id, has_open_calls)
 
     def _merged(self) -> SessionConfig:
         raise NotImplementedError

@@ -40,6 +40,7 @@ class _Group:
     is_done: bool = False
     is_cancelled: bool = False
     has_handlers: bool = False
+    is_silent: bool = True
 
 
 class ToolRunner:
@@ -61,14 +62,17 @@ class ToolRunner:
         for kind, handler in handlers.items():
             client._session.add_handler(f"neutral:{kind}", _Weak(handler))
 
-    def answers(self, response_id: str | None) -> bool:
-        """Whether handlers here answer calls of a response, so that the turn goes on by itself."""
+    def answers(self, response_id: str | None, has_open_calls: bool) -> bool:
+        """Whether handlers here answer calls of a response, so that the turn goes on by itself.
+
+        ``has_open_calls`` tells whether some were unanswered at its end; they may have been answered since.
+        """
         with self._lock:
             group = self._groups.get(response_id) or self._groups.get(None)
             if group is None or not group.has_handlers or group.is_cancelled:
                 return False
-            # Where the service goes on by itself it does so within the response, unless answers are still to come.
-            return bool(group.running) if self._goes_on_by_itself() else self._auto_respond
+            # A service that goes on by itself does so within the response, but for answers that come behind its end.
+            return has_open_calls if self._goes_on_by_itself() else self._auto_respond
 
     def respond(self, responses: list[ToolResponse]) -> Receipt:
         """Send answers of the application; ask for a response where they were the last of their group."""
@@ -76,14 +80,19 @@ class ToolRunner:
         assert client is not None
         receipt: Receipt | None = None
         asks = False
+        by_service = self._goes_on_by_itself()
         for response in responses:
+            if response.scheduling == "INTERRUPT" and not by_service:
+                client._command("interrupt")
             receipt = self._send(client, response)
+            is_silent = response.scheduling == "SILENT" and not by_service
             with self._lock:
                 group = self._group_of(response.call_id)
                 if group is not None:
                     group.open.discard(response.call_id)
-                asks |= group is None
-        if asks and self._auto_respond and not self._goes_on_by_itself():
+                    group.is_silent &= is_silent
+                asks |= group is None and not is_silent
+        if asks and self._auto_respond and not by_service:
             client.create_response()
         self._settle()
         assert receipt is not None
@@ -152,6 +161,7 @@ class ToolRunner:
         with self._lock:
             is_open = event.call_id in group.open
             group.open.discard(event.call_id)
+            group.is_silent = False
         client = self._client()
         if is_open and client is not None and (client.state == "open" or client.reconnecting):
             self._send(client, ToolResponse(event.call_id, _cut(output, tool.max_output), tool.key))
@@ -213,7 +223,7 @@ class ToolRunner:
         client = self._client()
         if client is not None and client.state == "open" and self._auto_respond and not self._goes_on_by_itself():
             for group in groups:
-                if not group.is_cancelled:
+                if not (group.is_cancelled or group.is_silent):
                     client.create_response()
 
     def _goes_on_by_itself(self) -> bool:

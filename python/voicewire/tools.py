@@ -29,7 +29,9 @@ class ToolResponse:
         call_id: Id of the call, as of its ``ToolCall``.
         output: A string, or anything that is JSON.
         name: Name of the tool, where the provider wants it.
-        scheduling: When the model takes note of it, where the provider has that: "INTERRUPT", "WHEN_IDLE", "SILENT".
+        scheduling: When the model takes note of it: "INTERRUPT" stops what it says, "WHEN_IDLE" waits for the end of
+            that, "SILENT" asks for no answer. None: the provider's choice. Gemini heeds it for tools that do not block;
+            for OpenAI's family it is emulated.
     """
 
     call_id: str
@@ -167,6 +169,8 @@ def _response(field: str, response: object) -> ToolResponse:
         raise ConfigError(f"{field} is neither ToolResponse nor dict", field=field, value=response)
     if not parse.text(f"{field}.call_id", response.call_id):
         raise ConfigError(f"{field}.call_id is empty", field=f"{field}.call_id")
+    if response.scheduling is not None:
+        parse.choice(f"{field}.scheduling", response.scheduling, ("SILENT", "WHEN_IDLE", "INTERRUPT"))
     return response
 
 

@@ -423,6 +423,33 @@ async def test_an_unknown_call_is_answered_at_once() -> None:
         await connection.expect("response.create")
 
 
+async def test_a_silent_answer_asks_for_no_response() -> None:
+    async with Peer(send(CREATED)) as peer, opened(peer) as client:
+        connection = await peer.connection()
+        ended_turn = told_of(client, vw.TurnComplete)
+        await connection.send(*calling(call("a", "f", {}))[1:])
+        await soon(ended_turn)
+        client.send_tool_response(vw.ToolResponse("a", "1", scheduling="SILENT"))
+        client.send_tool_response(vw.ToolResponse("unknown", "2", scheduling="SILENT"))
+        assert await outputs(connection, 2) == {"a": "1", "unknown": "2"}
+        await client.flush()
+
+    assert types(connection) == ["conversation.item.create", "conversation.item.create"]
+
+
+async def test_an_urgent_answer_stops_the_response_in_progress() -> None:
+    running = {"type": "response.created", "response": {"id": "resp_9", "status": "in_progress"}}
+    async with Peer(send(CREATED)) as peer, opened(peer) as client:
+        connection = await peer.connection()
+        began = told_of(client, vw.ResponseStarted)
+        await connection.send(running)
+        await soon(began)
+        client.send_tool_response(vw.ToolResponse("x", "1", scheduling="INTERRUPT"))
+        await connection.expect("conversation.item.create")
+
+    assert types(connection)[:2] == ["response.cancel", "conversation.item.create"]
+
+
 @pytest.mark.parametrize(
     ("responses", "field"),
     [
@@ -431,6 +458,7 @@ async def test_an_unknown_call_is_answered_at_once() -> None:
         ({"call_id": "a"}, "responses[0].output"),
         ({"output": "a"}, "responses[0].call_id"),
         ({"call_id": "", "output": "a"}, "responses[0].call_id"),
+        ({"call_id": "a", "output": "b", "scheduling": "NOW"}, "responses[0].scheduling"),
         ([{"call_id": "a", "output": "b"}, 3], "responses[1]"),
     ],
 )

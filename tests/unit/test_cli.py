@@ -265,7 +265,8 @@ def test_the_simulator_tells_its_address_and_stops_at_a_signal(
 
     assert told["url"].startswith("ws://127.0.0.1:")
     assert told["http_url"].startswith("http://127.0.0.1:")
-    assert (told["gemini_url"], told["ca_file"]) == (None, None)
+    assert told["gemini_url"] + "/v1" == told["url"]
+    assert told["ca_file"] is None
     assert (simulator.returncode, rest, errors) == (0, "", "")
 
 

@@ -178,6 +178,8 @@ pub struct TurnComplete {
     pub usage: Option<Usage>,
     /// False while the model is about to go on by itself.
     pub is_final: bool,
+    /// Whether calls of the model were unanswered when it ended, so that answers may make it go on.
+    pub has_open_calls: bool,
     /// Why it failed.
     pub error: Option<Error>,
 }

@@ -97,7 +97,7 @@ impl PySession {
             return Ok(());
         }
         if let Some(owner) = self.owner.bind(py).upgrade() {
-            turn.is_final &= !owner.call_method1("_answering", (response_id,))?.is_truthy()?;
+            turn.is_final &= !owner.call_method1("_answering", (response_id, turn.has_open_calls))?.is_truthy()?;
         }
         Ok(())
     }

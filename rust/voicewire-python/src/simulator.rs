@@ -39,6 +39,11 @@ impl SimulatorServer {
         self.inner.http_url()
     }
 
+    /// Base URL of Gemini Live, without a path.
+    fn gemini_url(&self) -> String {
+        self.inner.gemini_url()
+    }
+
     /// Path of the authority's PEM file, None without TLS.
     fn ca_file(&self) -> Option<String> {
         self.inner.ca_file().map(|path| path.to_string_lossy().into_owned())
@@ -149,6 +154,10 @@ fn read_options(options: &Value) -> Result<SimulatorConfig, ConfigError> {
     config.stragglers = number("stragglers").map_or(config.stragglers, |value| value as u32);
     config.obfuscation = options["obfuscation"] != false;
     config.rate_limits = options["rate_limits"] != false;
+    let gemini = &options["gemini"];
+    config.gemini.text_frames = gemini["frames"] == "text";
+    config.gemini.call_ids = gemini["call_ids"] != false;
+    config.gemini.content_mid_session = gemini["content_mid_session"].as_bool();
     if !options["script"].is_null() {
         config.script = read_script(&options["script"].to_string())?;
     }

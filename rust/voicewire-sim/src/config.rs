@@ -75,6 +75,23 @@ pub enum Refusal {
     Event,
 }
 
+/// Options of Gemini Live's paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeminiConfig {
+    /// Send messages in text frames. Default no: the service uses binary frames.
+    pub text_frames: bool,
+    /// Give calls ids. Default yes; without, as Vertex may do, their answers are found by name.
+    pub call_ids: bool,
+    /// Whether `clientContent` may follow a turn of the model. Default none: as the model has it, no for 3.1 only.
+    pub content_mid_session: Option<bool>,
+}
+
+impl Default for GeminiConfig {
+    fn default() -> Self {
+        GeminiConfig { text_frames: false, call_ids: true, content_mid_session: None }
+    }
+}
+
 /// Options of a simulator.
 #[derive(Clone, Debug)]
 pub struct SimulatorConfig {
@@ -108,6 +125,8 @@ pub struct SimulatorConfig {
     pub obfuscation: bool,
     /// Whether `rate_limits.updated` follows each response; the service often leaves it out. Default true.
     pub rate_limits: bool,
+    /// What is special to Gemini Live.
+    pub gemini: GeminiConfig,
     /// What the simulator answers. Default: text that reflects instructions, history and the user's words.
     pub script: Script,
     /// Faults to inject. Default none.
@@ -132,6 +151,7 @@ impl Default for SimulatorConfig {
             stragglers: 3,
             obfuscation: true,
             rate_limits: true,
+            gemini: GeminiConfig::default(),
             script: Script::default(),
             faults: Vec::new(),
         }

@@ -18,24 +18,22 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::event::ErrorBody;
 use crate::fault::{Cut, FaultKind};
-use crate::gate::{self, Admission, Verdict};
+use crate::gate::{self, Verdict};
+use crate::gemini::Close;
 use crate::ids::Ids;
 use crate::line::Line;
 use crate::listener::Shared;
 use crate::outbox::Outbox;
 use crate::request::{self, Request, Response};
 use crate::rest;
-use crate::session::{Origin, Session};
-use crate::shape::{Edge, Inward};
+use crate::service::Service;
 use crate::socket::{self, Socket, Step};
 use crate::stream::Stream;
-use crate::Dialect;
 
 /// A head that takes longer is a client that vanished.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const GARBAGE: &str = "}{ this is no JSON \u{1F4A5}";
 const HUNG_UP: &str = "The call has ended.";
-const EXPIRED: &str = "Your session hit the maximum duration of 60 minutes.";
 
 /// Serve one accepted socket to its end.
 pub(crate) async fn run(tcp: TcpStream, shared: Arc<Shared>) {
@@ -65,7 +63,16 @@ pub(crate) async fn run(tcp: TcpStream, shared: Arc<Shared>) {
     let socket = WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(socket::limits())).await;
     let ids = Ids::new(shared.config.seed, index as u64);
     match verdict {
-        Verdict::Admit(admission) => Connection::new(socket, admission, ids, shared, index).serve().await,
+        Verdict::Admit(admission) => {
+            let call_id = admission.call_id.clone();
+            let service = Service::open_ai(admission, ids, &shared);
+            Connection::new(socket, service, call_id, shared, index).serve().await;
+        }
+        Verdict::AdmitGemini(backend) => {
+            let service = Service::gemini(backend, ids, &shared);
+            Connection::new(socket, service, None, shared, index).serve().await;
+        }
+        Verdict::UpgradeAndClose(close) => hang_up(socket, &close).await,
         Verdict::UpgradeAndRefuse(error) => refuse(socket, Outbox::new(ids), &error).await,
         Verdict::Refuse(_) => {}
     }
@@ -81,8 +88,9 @@ async fn begin(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Re
 /// A socket and its session.
 struct Connection {
     socket: Socket,
-    session: Session,
-    edge: Edge,
+    service: Service,
+    /// Messages leave in binary frames.
+    binary: bool,
     line: Line,
     shared: Arc<Shared>,
     changes: watch::Receiver<()>,
@@ -103,18 +111,14 @@ enum Fate {
 }
 
 impl Connection {
-    fn new(socket: Socket, admission: Admission, ids: Ids, shared: Arc<Shared>, index: usize) -> Self {
-        let (dialect, call_id) = (admission.dialect, admission.call_id.clone());
-        let ids = if dialect == Dialect::Xai { ids.into_uuids() } else { ids };
-        let edge_ids = ids.branch();
-        let endings = shared.registry.endings();
-        let session = Session::open(Origin { admission, unix_seconds: unix_seconds() }, Outbox::new(ids), &shared);
+    fn new(socket: Socket, service: Service, call_id: Option<String>, shared: Arc<Shared>, index: usize) -> Self {
+        let binary = matches!(service, Service::Gemini(_)) && !shared.config.gemini.text_frames;
         Connection {
             socket,
-            edge: Edge::new(dialect, edge_ids, session.conversation_id()),
-            session,
+            service,
+            binary,
             call_id,
-            endings,
+            endings: shared.registry.endings(),
             line: Line::new(Duration::from_millis(shared.config.latency_ms)),
             changes: shared.faults.changes(),
             shared,
@@ -127,10 +131,14 @@ impl Connection {
     async fn serve(mut self) {
         while self.strike().await == Fate::GoOn {
             if self.call_id.as_ref().is_some_and(|id| !self.shared.registry.is_running(id)) {
-                self.close(1000, HUNG_UP).await;
+                self.close(&Close::new(1000, HUNG_UP)).await;
                 return;
             }
             self.advance();
+            if let Some(close) = self.service.closing().filter(|_| self.line.is_empty()).cloned() {
+                self.close(&close).await;
+                return;
+            }
             if self.step().await == Fate::End {
                 return;
             }
@@ -143,42 +151,17 @@ impl Connection {
         self.collect(now);
         // One cue a round, so that a long reply does not keep commands from being read.
         if self.may_play() {
-            self.session.handle_timeout(now);
+            self.service.handle_timeout(now);
             self.collect(now);
         }
     }
 
     fn collect(&mut self, now: Instant) {
         while self.line.has_room() {
-            match self.poll_event() {
+            match self.service.poll_transmit() {
                 Some(event) => self.line.push(event, now),
                 None => return,
             }
-        }
-    }
-
-    /// The next event in the client's dialect.
-    fn poll_event(&mut self) -> Option<String> {
-        loop {
-            if let Some(event) = self.edge.poll() {
-                return Some(event);
-            }
-            self.edge.push(self.session.poll_transmit()?, unix_time().as_millis() as u64);
-        }
-    }
-
-    fn receive(&mut self, text: &str) {
-        let now = Instant::now();
-        match self.edge.receive(text) {
-            Inward::AsItCame => self.session.receive(text, now),
-            Inward::Checked(event) => {
-                let result = self.session.receive_checked(&event, now);
-                if let Some(error) = self.edge.settle(result) {
-                    self.session.refuse(&error, event["event_id"].as_str());
-                }
-            }
-            Inward::Ignored => {}
-            Inward::Refused(error, event_id) => self.session.refuse(&error, event_id.as_deref()),
         }
     }
 
@@ -187,9 +170,14 @@ impl Connection {
         match self.wait().await {
             Step::Received(Message::Text(text)) => {
                 self.shared.ledger.push(self.index, &text);
-                self.receive(&text);
+                self.service.receive(&text);
             }
-            Step::Received(Message::Binary(_)) => self.session.refuse_binary(),
+            Step::Received(Message::Binary(bytes)) => {
+                if let Some(text) = self.service.receive_binary(&bytes) {
+                    self.shared.ledger.push(self.index, &text);
+                    self.service.receive(&text);
+                }
+            }
             Step::Received(_) | Step::Tick => {}
             Step::Ended => return Fate::End,
         }
@@ -205,14 +193,14 @@ impl Connection {
             }
         });
         self.sends_first = !self.sends_first;
-        let Connection { socket, session, changes, endings, line, sends_first, .. } = self;
+        let Connection { socket, service, changes, endings, line, sends_first, binary, .. } = self;
         let mut changed = pin!(changes.changed());
         let mut ended = pin!(endings.changed());
         poll_fn(|cx| {
             for sends in [*sends_first, !*sends_first] {
                 let step = match sends {
-                    true => socket::poll_send(socket, line, cx),
-                    false if session.may_read() => socket::poll_receive(socket, cx),
+                    true => socket::poll_send(socket, line, *binary, cx),
+                    false if service.may_read() => socket::poll_receive(socket, cx),
                     false => Poll::Pending,
                 };
                 if step.is_ready() {
@@ -231,13 +219,13 @@ impl Connection {
     }
 
     fn may_play(&self) -> bool {
-        self.line.has_room() && self.session.has_room()
+        self.line.has_room() && self.service.has_room()
     }
 
     fn next_wake(&self) -> Option<Instant> {
         let fault = self.shared.faults.next_time(self.index).map(|age| self.opened + age);
         let arrival = self.line.next_arrival(Instant::now());
-        let cue = self.session.poll_timeout().filter(|_| self.may_play());
+        let cue = self.service.poll_timeout().filter(|_| self.may_play());
         [fault, arrival, cue].into_iter().flatten().min()
     }
 
@@ -250,14 +238,15 @@ impl Connection {
         match kind {
             FaultKind::Drop(cut) => return self.cut(cut).await,
             FaultKind::CutMidMessage(cut) => return self.cut_mid_message(cut).await,
-            FaultKind::Close(code) => return self.close(code, "").await,
+            FaultKind::Close(code) => return self.close(&self.service.close_frame(code)).await,
             FaultKind::SessionExpired => return self.expire().await,
             FaultKind::HalfOpen => std::future::pending().await,
             FaultKind::Garbage => self.line.push_front(GARBAGE, Instant::now()),
             FaultKind::Stall => self.line.stall(),
             FaultKind::Slow => self.line.slow_down(),
-            FaultKind::RateLimit => self.session.limit_rate(),
-            FaultKind::Dtmf(key) => self.session.press(&key.to_string(), unix_seconds()),
+            FaultKind::RateLimit => self.service.limit_rate(),
+            FaultKind::GoAway(time_left) => self.service.go_away(time_left),
+            FaultKind::Dtmf(key) => self.service.press(key),
             FaultKind::Http(_) => {}
         }
         Fate::GoOn
@@ -285,25 +274,29 @@ impl Connection {
             }
         };
         let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_flush(cx)).await;
-        let _ = self.socket.get_mut().write_all(&socket::half_frame(&event)).await;
+        let _ = self.socket.get_mut().write_all(&socket::half_frame(&event, self.binary)).await;
         self.cut(cut).await
     }
 
-    async fn close(&mut self, code: u16, reason: &str) -> Fate {
-        socket::close(&mut self.socket, code, reason).await;
+    async fn close(&mut self, close: &Close) -> Fate {
+        socket::close(&mut self.socket, close.code, &close.reason).await;
         Fate::End
     }
 
     async fn expire(&mut self) -> Fate {
-        self.session.refuse(&ErrorBody::invalid("session_expired", EXPIRED), None);
-        while let Some(event) = self.poll_event() {
+        let close = self.service.expire();
+        while let Some(event) = self.service.poll_transmit() {
             self.line.push(event, Instant::now());
         }
         while let Some(event) = self.line.take() {
-            let _ = socket::send(&mut self.socket, Message::text(event)).await;
+            let _ = socket::send(&mut self.socket, socket::data(event, self.binary)).await;
         }
-        self.close(1001, EXPIRED).await
+        self.close(&close).await
     }
+}
+
+async fn hang_up(mut socket: Socket, close: &Close) {
+    socket::close(&mut socket, close.code, &close.reason).await;
 }
 
 async fn refuse(mut socket: Socket, mut outbox: Outbox, error: &ErrorBody) {
@@ -326,6 +319,6 @@ pub(crate) fn unix_seconds() -> u64 {
     unix_time().as_secs()
 }
 
-fn unix_time() -> Duration {
+pub(crate) fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

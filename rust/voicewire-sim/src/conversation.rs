@@ -10,7 +10,7 @@ use crate::sound::Format;
 const AUDIO_LIMIT: usize = 32 << 20;
 
 /// Items in order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Conversation {
     items: Vec<Item>,
     audio_samples: usize,

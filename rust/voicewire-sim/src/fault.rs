@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+/// Time that a connection has left when the service tells of its end.
+const GO_AWAY_MS: u64 = 50_000;
+
 /// A fault to inject. It strikes once, on the first connection that reaches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +43,8 @@ pub enum FaultKind {
     Slow,
     /// Fail the next response with `rate_limit_exceeded`.
     RateLimit,
+    /// Gemini Live: send `goAway` with this time left, then close 1000 when it has passed.
+    GoAway(Duration),
     /// Tell of a pressed telephone key: `0`–`9`, `A`–`D`, `*` or `#`.
     Dtmf(char),
 }
@@ -109,7 +114,7 @@ fn parse_fault(path: &str, value: &Value) -> Result<Fault, FaultError> {
         "garbage" | "session_expired" | "half_open" | "stall" | "slow" | "rate_limit" => &["after_events", "after_ms"],
         "dtmf" => &["after_events", "after_ms", "event"],
         "http" => &["code"],
-        "go_away" => return Err(wrong(&format!("{path}.kind"), "not supported by the OpenAI dialect", kind)),
+        "go_away" => &["after_events", "after_ms", "time_left_ms"],
         _ => return Err(wrong(&format!("{path}.kind"), "unknown kind of fault", kind)),
     };
     for (key, value) in fields {
@@ -140,6 +145,9 @@ fn parse_kind(path: &str, name: &str, fields: &Map<String, Value>) -> Result<Fau
         "half_open" => FaultKind::HalfOpen,
         "stall" => FaultKind::Stall,
         "slow" => FaultKind::Slow,
+        "go_away" => {
+            FaultKind::GoAway(Duration::from_millis(unsigned(path, fields, "time_left_ms")?.unwrap_or(GO_AWAY_MS)))
+        }
         "dtmf" => FaultKind::Dtmf(parse_key(path, fields)?),
         _ => FaultKind::RateLimit,
     })

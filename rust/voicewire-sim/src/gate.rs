@@ -3,6 +3,8 @@
 use serde_json::{json, Value};
 
 use crate::event::ErrorBody;
+use crate::gemini::endpoint::{self, Backend, Entry};
+use crate::gemini::Close;
 use crate::registry::{Grant, Registry, Secret};
 use crate::request::{Request, Response};
 use crate::shape::starting_settings;
@@ -32,6 +34,10 @@ pub(crate) enum Verdict {
     Refuse(Response),
     /// Upgrade, send the error, close 4000.
     UpgradeAndRefuse(ErrorBody),
+    /// Serve a session of Gemini Live.
+    AdmitGemini(Backend),
+    /// Upgrade, and close without a message.
+    UpgradeAndClose(Close),
 }
 
 /// Which session a client asked for.
@@ -56,6 +62,13 @@ impl Admission {
 
 /// Decide about a request at `now`, in seconds of Unix time.
 pub(crate) fn judge(request: &Request, config: &SimulatorConfig, registry: &Registry, now: u64) -> Verdict {
+    if let Some(backend) = endpoint::backend_of(request.path()) {
+        return match endpoint::judge(backend, request, config) {
+            Entry::Admit(backend) => Verdict::AdmitGemini(backend),
+            Entry::Refuse(response) => Verdict::Refuse(response),
+            Entry::UpgradeAndClose(close) => Verdict::UpgradeAndClose(close),
+        };
+    }
     let Some(at_path) = dialect_of(request.path()) else {
         return Verdict::Refuse(refuse_path(request));
     };

@@ -16,6 +16,7 @@ const REQUEST_LIMIT: usize = 1 << 12;
 const CONNECTION_LIMIT: usize = 1 << 16;
 /// Stands for an append whose audio was over the budget.
 const APPEND_WITHOUT_AUDIO: &str = r#"{"type":"input_audio_buffer.append","audio":""}"#;
+const INPUT_WITHOUT_AUDIO: &str = r#"{"realtimeInput":{"audio":{"data":""}}}"#;
 
 /// One connection as the simulator saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,8 @@ struct Book {
 struct Entry {
     connection: usize,
     text: Arc<str>,
-    is_append: bool,
+    /// What stands for it when its audio is cut; None for what holds none.
+    without_audio: Option<&'static str>,
 }
 
 impl Ledger {
@@ -135,12 +137,11 @@ impl Ledger {
 
 impl Book {
     fn push(&mut self, connection: usize, text: &str) {
-        // The type is one of the first keys in every client seen; a miss costs only precision of the budget.
-        let is_append = text.get(..96).unwrap_or(text).contains("input_audio_buffer.append");
+        let without_audio = without_audio(text);
         self.text_bytes += text.len();
-        self.audio_bytes += if is_append { text.len() } else { 0 };
+        self.audio_bytes += if without_audio.is_some() { text.len() } else { 0 };
         self.total += 1;
-        self.entries.push_back(Entry { connection, text: text.into(), is_append });
+        self.entries.push_back(Entry { connection, text: text.into(), without_audio });
         self.strip_old_audio();
         while self.entries.len() > ENTRY_LIMIT || self.text_bytes > TEXT_BUDGET {
             self.forget_oldest();
@@ -154,10 +155,10 @@ impl Book {
                 return;
             };
             self.audio_from = self.audio_from.max(first) + 1;
-            if entry.is_append {
+            if let Some(short) = entry.without_audio {
                 self.audio_bytes -= entry.text.len();
-                self.text_bytes -= entry.text.len().saturating_sub(APPEND_WITHOUT_AUDIO.len());
-                entry.text = APPEND_WITHOUT_AUDIO.into();
+                self.text_bytes -= entry.text.len().saturating_sub(short.len());
+                entry.text = short.into();
             }
         }
     }
@@ -166,11 +167,21 @@ impl Book {
         let first = self.total - self.entries.len();
         if let Some(entry) = self.entries.pop_front() {
             self.text_bytes = self.text_bytes.saturating_sub(entry.text.len());
-            if entry.is_append && first >= self.audio_from {
+            if entry.without_audio.is_some() && first >= self.audio_from {
                 self.audio_bytes -= entry.text.len();
             }
         }
     }
+}
+
+/// The type, or the kind, is one of the first keys in every client seen; a miss costs only precision of the budget.
+fn without_audio(text: &str) -> Option<&'static str> {
+    let head = text.get(..96).unwrap_or(text);
+    if head.contains("input_audio_buffer.append") {
+        return Some(APPEND_WITHOUT_AUDIO);
+    }
+    let is_input = head.contains("\"realtimeInput\"") || head.contains("\"realtime_input\"");
+    (is_input && text.contains("\"data\"")).then_some(INPUT_WITHOUT_AUDIO)
 }
 
 fn record((path, headers): &(String, Vec<(String, String)>)) -> ConnectionRecord {

@@ -1,7 +1,8 @@
-//! A local simulator of the OpenAI Realtime service and its dialects: a real WebSocket server, so that a client can be tried without an account.
+//! A local simulator of the OpenAI Realtime service, its dialects and Gemini Live: a real WebSocket server, so that a client
+//! can be tried without an account.
 //!
-//! The path of one message: `listener` (socket) → `request`, `gate` (upgrade) → `connection` (message) → `shape` (dialect) →
-//! `session` (event), and back. What is no upgrade goes to `rest`. `session` does no I/O and reads no clock. Nothing here is shared with the client crates, so that one bug cannot
+//! The path of one message: `listener` (socket) → `request`, `gate` (upgrade) → `connection` (message) → `service` →
+//! `shape` (dialect) and `session` (event), or `gemini`, and back. What is no upgrade goes to `rest`. Sessions do no I/O and read no clock. Nothing here is shared with the client crates, so that one bug cannot
 //! hide in both.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -13,6 +14,7 @@ mod event;
 mod fault;
 mod g711;
 mod gate;
+mod gemini;
 mod ids;
 mod input;
 mod ledger;
@@ -31,6 +33,7 @@ mod schema_items;
 mod schema_session;
 mod script;
 mod script_mcp;
+mod service;
 mod session;
 mod settings;
 mod shape;
@@ -45,7 +48,7 @@ mod usage;
 mod vad;
 mod voice;
 
-pub use config::{Beta, Dialect, Refusal, SimulatorConfig};
+pub use config::{Beta, Dialect, GeminiConfig, Refusal, SimulatorConfig};
 pub use fault::{Cut, Fault, FaultError, FaultKind, Trigger};
 pub use ledger::{ConnectionRecord, RequestRecord};
 pub use script::{Rule, Script, ScriptError};

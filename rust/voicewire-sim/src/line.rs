@@ -70,6 +70,10 @@ impl Line {
         self.events.len() < EVENT_LIMIT && self.bytes < BYTE_LIMIT
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Events that left so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent

@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::connection;
 use crate::fault::{FaultKind, Trigger};
+use crate::gemini::Handles;
 use crate::ledger::Ledger;
 use crate::registry::Registry;
 use crate::stage::Stage;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) studio: Arc<Studio>,
     pub(crate) faults: FaultBoard,
     pub(crate) registry: Registry,
+    pub(crate) handles: Handles,
     pub(crate) tls: Option<TlsAcceptor>,
 }
 
@@ -51,6 +53,7 @@ impl Shared {
         faults.set(std::mem::take(&mut config.faults));
         Shared {
             registry: Registry::new(config.seed),
+            handles: Handles::new(config.seed),
             config,
             ledger: Ledger::default(),
             stage: Arc::new(stage),

@@ -58,7 +58,7 @@ pub struct Rule {
 }
 
 /// A function call of the model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) arguments: String,

@@ -94,6 +94,11 @@ impl Simulator {
         format!("ws{}://{}/v1", self.secure(), self.address)
     }
 
+    /// Base URL of Gemini Live, as `ws://127.0.0.1:PORT`, with TLS `wss://…`; the path of Google's hosts follows.
+    pub fn gemini_url(&self) -> String {
+        format!("ws{}://{}", self.secure(), self.address)
+    }
+
     /// Base URL for an HTTP client, as `http://127.0.0.1:PORT/v1`, with TLS `https://…`.
     pub fn http_url(&self) -> String {
         format!("http{}://{}/v1", self.secure(), self.address)

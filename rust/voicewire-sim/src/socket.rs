@@ -42,24 +42,33 @@ pub(crate) fn poll_receive(socket: &mut Socket, cx: &mut Context<'_>) -> Poll<St
 }
 
 /// Send the first event of the line if it has arrived; flushing also carries pongs.
-pub(crate) fn poll_send(socket: &mut Socket, line: &mut Line, cx: &mut Context<'_>) -> Poll<Step> {
+pub(crate) fn poll_send(socket: &mut Socket, line: &mut Line, binary: bool, cx: &mut Context<'_>) -> Poll<Step> {
     let mut socket = Pin::new(socket);
     match socket.as_mut().poll_flush(cx) {
         Poll::Ready(Ok(())) => {}
         Poll::Ready(Err(_)) => return Poll::Ready(Step::Ended),
         Poll::Pending => return Poll::Pending,
     }
-    match line.pop(Instant::now()).map(|event| socket.start_send(Message::text(event))) {
+    match line.pop(Instant::now()).map(|event| socket.start_send(data(event, binary))) {
         Some(Ok(())) => Poll::Ready(Step::Tick),
         Some(Err(_)) => Poll::Ready(Step::Ended),
         None => Poll::Pending,
     }
 }
 
-/// The header of an unmasked text frame (RFC 6455 section 5.2) and half of its payload.
-pub(crate) fn half_frame(event: &str) -> Vec<u8> {
+/// A message with this text.
+pub(crate) fn data(event: String, binary: bool) -> Message {
+    if binary {
+        Message::binary(event.into_bytes())
+    } else {
+        Message::text(event)
+    }
+}
+
+/// The header of an unmasked frame (RFC 6455 section 5.2) and half of its payload.
+pub(crate) fn half_frame(event: &str, binary: bool) -> Vec<u8> {
     let length = event.len() as u64;
-    let mut frame = vec![0x81];
+    let mut frame = vec![if binary { 0x82 } else { 0x81 }];
     match length {
         0..=125 => frame.push(length as u8),
         126..=65_535 => {

@@ -182,7 +182,7 @@ async fn a_slow_session_waits_before_each_event() {
 #[test]
 fn unknown_faults_and_rules_name_the_field_and_the_value() {
     for (list, expected) in [
-        (json!([{"kind": "go_away"}]), "faults[0].kind: not supported by the OpenAI dialect: \"go_away\""),
+        (json!([{"kind": "go_away", "code": 1}]), "faults[0].code: unknown key for go_away: 1"),
         (json!([{"kind": "flood"}]), "faults[0].kind: unknown kind of fault: \"flood\""),
         (json!([{"kind": "http", "after_ms": 5}]), "faults[0].after_ms: unknown key for http: 5"),
         (json!([{"kind": "drop", "how": "bang"}]), "faults[0].how: expected rst or fin: \"bang\""),

@@ -169,6 +169,11 @@ impl Gemini {
             self.talk.expects_interruption = true;
             self.muted_until = Some(now + GIVE_UP);
             self.push("clientContent", json!({"turnComplete": false}), None);
+        } else if !takes_content {
+            // Nothing stops this model but speech: for us it is over.
+            self.talk.owes_end = true;
+            self.talk.drops_rest = true;
+            self.give_up_response(now);
         }
     }
 
@@ -192,14 +197,19 @@ impl Gemini {
         let name = call.as_ref().map(|call| call.name.clone()).or(name).unwrap_or_default();
         response.insert("name".into(), name.into());
         response.insert("response".into(), tool_response(output));
+        let is_silent = scheduling.as_deref() == Some("SILENT");
         if let Some(scheduling) = scheduling {
             response.insert("scheduling".into(), scheduling.into());
         }
         let message = json!({"functionResponses": [response]});
-        if let Some(call) = call {
-            call.answer = Some(message.to_string());
+        let is_blocking = call.as_ref().is_some_and(|call| call.is_blocking);
+        match call {
+            // The model says nothing to it, so nothing would tell that it came.
+            Some(call) if is_silent && !call.is_blocking => self.talk.calls.retain(|call| call.id != call_id),
+            Some(call) => call.answer = Some(message.to_string()),
+            None => {}
         }
-        if let Some(response) = self.talk.response.as_mut() {
+        if let Some(response) = self.talk.response.as_mut().filter(|_| is_blocking) {
             response.goes_on = true;
         }
         self.output_item(call_id, output, now);

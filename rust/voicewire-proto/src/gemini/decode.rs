@@ -115,10 +115,16 @@ impl Gemini {
         if let Some(transcription) = &content.input_transcription {
             self.user_words(reader, transcription);
         }
-        for part in content.model_turn.iter().flat_map(|turn| turn.parts.iter().flatten()) {
+        if self.talk.drops_rest {
+            self.drop_rest(reader, content);
+        }
+        let parts =
+            content.model_turn.iter().filter(|_| !self.talk.drops_rest).flat_map(|turn| turn.parts.iter().flatten());
+        for part in parts.collect::<Vec<_>>() {
             self.part(reader, part);
         }
-        if let Some(words) = content.output_transcription.as_ref().and_then(|told| told.text.get()) {
+        let words = content.output_transcription.as_ref().and_then(|told| told.text.get());
+        if let Some(words) = words.filter(|_| !self.talk.drops_rest) {
             self.say(reader, words, Body::Transcript(reader.text(words)));
         }
         if content.generation_complete == Some(true) {
@@ -133,6 +139,15 @@ impl Gemini {
         if let Some(usage) = usage {
             self.used(reader, usage);
         }
+    }
+
+    /// Counts what is dropped of a response that was cancelled.
+    fn drop_rest(&mut self, reader: &Reader<'_>, content: &ServerContent<'_>) {
+        let parts = content.model_turn.iter().flat_map(|turn| turn.parts.iter().flatten());
+        let blobs = parts.filter_map(|part| part.inline_data.as_ref()?.data.get());
+        // Four letters of base64 are three bytes, two bytes a sample.
+        self.late_samples += blobs.map(|data| data.len() as u64 * 3 / 8).sum::<u64>();
+        self.events.push_back(reader.event(Body::Wire));
     }
 
     fn part(&mut self, reader: &Reader<'_>, part: &Part<'_>) {
@@ -218,6 +233,9 @@ impl Gemini {
     }
 
     fn interrupted(&mut self, reader: &Reader<'_>) {
+        if self.talk.drops_rest {
+            return self.events.push_back(reader.event(Body::Wire));
+        }
         let is_ours = std::mem::take(&mut self.talk.expects_interruption);
         let was_told = self.talk.response.as_ref().is_some_and(|response| response.is_stopped);
         if !is_ours
@@ -237,7 +255,7 @@ impl Gemini {
         let usage = usage.or_else(|| self.usage.take());
         self.usage = None;
         self.talk.expects_interruption = false;
-        self.talk.model_spoke = true;
+        self.talk.drops_rest = false;
         if std::mem::take(&mut self.talk.owes_end) && self.talk.response.is_none() {
             return self.report_usage(reader, usage, None);
         }
@@ -254,12 +272,14 @@ impl Gemini {
             Some(_) => TurnStatus::Incomplete,
         };
         let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
-        let is_final = status == TurnStatus::Cancelled || !(response.goes_on || is_working);
+        let goes_on = status != TurnStatus::Cancelled && (response.goes_on || is_working);
+        let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
+        let is_final = !goes_on && !self.talk.takes_up_an_answer();
         if is_final {
             self.talk.calls.retain(|call| call.answer.is_none());
         }
         self.end_response(&response, status, reader.now);
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, error: None }));
+        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, has_open_calls, error: None }));
         let event = Event { response_id: Text::owned(response.id), ..reader.event(body) };
         self.events.push_back(event.clone());
         self.response_ended(&event);
@@ -307,6 +327,8 @@ impl Gemini {
     }
 
     fn called(&mut self, reader: &Reader<'_>, id: Option<&str>, name: &str, args: Option<&Value>) {
+        // A call is never dropped: the model would wait for its answer.
+        self.talk.drops_rest = false;
         let arguments = args.filter(|args| !args.is_null()).map_or_else(|| "{}".to_owned(), Value::to_string);
         let is_object = args.is_none_or(|args| args.is_object() || args.is_null());
         self.begin_response(reader);

@@ -163,7 +163,13 @@ impl Gemini {
         for turn in &turns {
             self.history_item(turn, now);
         }
-        self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
+        self.push_history(turns);
+    }
+
+    /// What the session begins with. Where the setup announces it, a whole turn ends it and asks for nothing.
+    pub(super) fn push_history(&mut self, turns: Vec<Value>) {
+        let is_announced = self.settings.profile.history_config;
+        self.push("clientContent", json!({"turns": turns, "turnComplete": is_announced}), None);
     }
 
     /// The response is over without the server's word, because the connection or our patience is.
@@ -172,7 +178,13 @@ impl Gemini {
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
         self.end_response(&response, status, now);
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage: None, is_final: true, error: None }));
+        let body = Body::TurnComplete(Box::new(TurnComplete {
+            status,
+            usage: None,
+            is_final: true,
+            has_open_calls: false,
+            error: None,
+        }));
         let event = Event { response_id: Text::owned(response.id), ..Event::ours(body, now) };
         self.events.push_back(event.clone());
         self.response_ended(&event);

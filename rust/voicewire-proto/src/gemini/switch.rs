@@ -109,7 +109,7 @@ impl Gemini {
         if !lost.is_empty() {
             self.calls_taken_back(lost, Event::ours(Body::Server, now));
         }
-        self.talk.reconnected();
+        self.talk.reconnected(has_handle);
         is_refused
     }
 
@@ -143,7 +143,7 @@ impl Gemini {
     pub(super) fn replay(&mut self) {
         if self.resumption.restored != "resumed" && self.settings.profile.history_config && !self.history.is_empty() {
             let turns = self.history.turns();
-            self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
+            self.push_history(turns);
         }
         // Results that the old connection may not have delivered: the model would wait for them for ever.
         let answers: Vec<String> = self.talk.calls.iter().filter_map(|call| call.answer.clone()).collect();

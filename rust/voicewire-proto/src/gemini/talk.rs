@@ -20,12 +20,14 @@ pub(super) struct Talk {
     pub(super) is_asked: bool,
     /// Whether what the server stops next was stopped by a message of ours.
     pub(super) expects_interruption: bool,
-    /// Whether the model has ended a turn in this connection.
+    /// Whether the model has begun a turn in this session.
     pub(super) model_spoke: bool,
     /// Whether the server tells when the user speaks.
     pub(super) tells_speech: bool,
     /// Whether the end of a response that we gave up is still to come.
     pub(super) owes_end: bool,
+    /// Whether what comes until then is of that response, and dropped.
+    pub(super) drops_rest: bool,
 }
 
 /// The response in progress.
@@ -40,7 +42,7 @@ pub(super) struct Response {
     pub(super) is_stopped: bool,
     /// Whether what still comes of it is dropped.
     pub(super) is_muted: bool,
-    /// Whether its calls were answered and nothing came since.
+    /// Whether its calls were answered, and nothing came since of what the model makes of it.
     pub(super) goes_on: bool,
     pub(super) odd_reported: bool,
     /// Whether all of it has come, though the server waits for it to have been played.
@@ -65,6 +67,8 @@ pub(super) struct Call {
     pub(super) name: String,
     /// Whether the id is ours: it is not sent back.
     pub(super) is_local: bool,
+    /// Whether the model waits for the answer; else it speaks on and takes the answer up in a response of its own.
+    pub(super) is_blocking: bool,
     /// Whether the newest handle knows of it.
     pub(super) in_handle: bool,
     /// The answer as it was sent, to be sent again where a new connection does not know of it.
@@ -76,13 +80,14 @@ impl Talk {
         Self { tells_speech, ..Self::default() }
     }
 
-    /// Forgets what a connection took with it; what plays plays on.
-    pub(super) fn reconnected(&mut self) {
+    /// Forgets what a connection took with it, or the session where it is not taken up again; what plays plays on.
+    pub(super) fn reconnected(&mut self, resumes: bool) {
         self.has_heard = false;
         self.is_asked = false;
         self.expects_interruption = false;
-        self.model_spoke = false;
+        self.model_spoke &= resumes;
         self.owes_end = false;
+        self.drops_rest = false;
     }
 
     pub(super) fn take_back(&mut self, call_id: &str) {
@@ -95,6 +100,11 @@ impl Talk {
 
     pub(super) fn was_taken_back(&self, call_id: &str) -> bool {
         self.cancelled_calls.iter().any(|known| known == call_id)
+    }
+
+    /// Whether the model is going to take up an answer in a response of its own.
+    pub(super) fn takes_up_an_answer(&self) -> bool {
+        self.calls.iter().any(|call| !call.is_blocking && call.answer.is_some())
     }
 
     /// Id of the response in progress.

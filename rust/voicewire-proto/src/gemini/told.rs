@@ -23,11 +23,12 @@ impl Gemini {
         self.commit_user_turn(reader);
         self.talk.has_heard = false;
         self.talk.is_asked = false;
+        self.talk.model_spoke = true;
+        self.talk.calls.retain(|call| call.answer.is_none());
         let id = self.ids.next("resp");
         let event = Event { response_id: Text::owned(id.as_str()), ..reader.event(Body::ResponseStarted) };
         self.talk.response = Some(Response::new(id));
         self.events.push_back(event);
-        self.goes_on();
     }
 
     /// The model went on behind the answers to its calls: it has taken them.
@@ -35,7 +36,7 @@ impl Gemini {
         if let Some(response) = self.talk.response.as_mut().filter(|response| response.goes_on) {
             response.goes_on = false;
         }
-        self.talk.calls.retain(|call| call.answer.is_none());
+        self.talk.calls.retain(|call| call.answer.is_none() || !call.is_blocking);
     }
 
     /// The item of the model's words and sound; its id.
@@ -140,8 +141,14 @@ impl Gemini {
         let item_id = self.ids.next("item");
         self.history.add("model", &format!("[called {name} with {arguments}]"));
         if !self.talk.calls.iter().any(|call| call.id == call_id) {
-            let call = Call { id: call_id.clone(), name: name.to_owned(), is_local, in_handle: false, answer: None };
-            self.talk.calls.push(call);
+            self.talk.calls.push(Call {
+                id: call_id.clone(),
+                name: name.to_owned(),
+                is_local,
+                is_blocking: self.is_blocking(name),
+                in_handle: false,
+                answer: None,
+            });
         }
         let fields = ItemFields {
             id: item_id.clone(),
@@ -164,6 +171,16 @@ impl Gemini {
         };
         let event = Event { item_id: Text::owned(item_id), ..reader.event(body) };
         told(event, fields)
+    }
+
+    /// Whether the model waits for a tool: as its definition says, else as the model does.
+    fn is_blocking(&self, name: &str) -> bool {
+        let tools = self.settings.config.get("tools").and_then(Value::as_array);
+        let tool = tools.into_iter().flatten().find(|tool| tool["name"] == name);
+        match tool.and_then(|tool| tool["behavior"].as_str()) {
+            Some(behavior) => behavior != "NON_BLOCKING",
+            None => !self.settings.profile.tools_nonblocking_default,
+        }
     }
 
     /// The model does not want the results of these calls any more.

@@ -197,7 +197,7 @@ impl OpenAi {
         // The service runs MCP tools by itself, and goes on with what they gave.
         let last = last_kind(&reader.value()["response"]["output"]);
         let is_final = status != TurnStatus::Completed || last != Some("mcp_call");
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, error }));
+        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, has_open_calls: false, error }));
         let event = Event { response_id, leads, ..reader.event(body) };
         self.events.push_back(event.clone());
         self.acknowledge(event, &Ack::ResponseDone(id));

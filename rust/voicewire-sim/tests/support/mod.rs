@@ -1,6 +1,7 @@
 //! A plain WebSocket client for tests: knows JSON and nothing of the protocol.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod gemini;
 pub mod http;
 
 use std::time::Duration;
