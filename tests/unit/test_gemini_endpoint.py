@@ -105,6 +105,22 @@ def test_a_project_makes_it_vertex() -> None:
     assert vw.RealtimeClient(MODEL, dialect="vertex")._destination.dialect == "vertex"
 
 
+@pytest.mark.parametrize("dialect", ["gemini", "vertex"])
+@pytest.mark.parametrize("url", [None, "ws://127.0.0.1:9", FOREIGN])
+def test_who_speaks_like_google_is_google(dialect: str, url: str | None) -> None:
+    client = vw.RealtimeClient("gemini-3.8-live", dialect=dialect, url=url)
+
+    assert (client.provider, client.model) == ("gemini", "gemini-3.8-live")
+    assert vw.RealtimeClient("sim/gemini-3.8-live", dialect=dialect).provider == "sim"
+
+
+def test_a_server_on_this_machine_that_speaks_like_google_gets_googles_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-openai")
+    monkeypatch.setenv("GEMINI_API_KEY", "of-gemini")
+
+    assert key_of("gemini-3.8-live", dialect="gemini", url="ws://127.0.0.1:9") == "of-gemini"
+
+
 def test_project_and_location_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-2")
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "eu")
