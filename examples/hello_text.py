@@ -9,7 +9,7 @@ import voicewire as vw
 async def main() -> None:
     """Run the example."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime"')
+    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime" or "gemini/gemini-3.8-live"')
     parser.add_argument("text", nargs="?", default="Tell me a joke.")
     options = parser.parse_args()
     async with vw.RealtimeClient(options.model, instructions="Be brief.") as client:

@@ -15,7 +15,7 @@ QUESTION = Path(vw.__file__).parent / "data" / "question.wav"
 async def main() -> None:
     """Run the example."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime"')
+    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime" or "gemini/gemini-3.8-live"')
     parser.add_argument("--input", default=QUESTION, type=Path)
     parser.add_argument("--output", default=Path(tempfile.gettempdir()) / "reply.wav", type=Path)
     options = parser.parse_args()

@@ -26,7 +26,9 @@ async def weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius")
 async def main() -> None:
     """Run the example."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help='such as "openai/gpt-realtime"; without it the simulator answers')
+    parser.add_argument(
+        "--model", help='such as "openai/gpt-realtime" or "gemini/gemini-3.8-live"; without it the simulator answers'
+    )
     model = parser.parse_args().model
     with ExitStack() as stack:
         if model is None:

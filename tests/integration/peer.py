@@ -45,6 +45,8 @@ class Connection:
     blocked: asyncio.Event = field(default_factory=asyncio.Event)
     reading: asyncio.Event = field(default_factory=asyncio.Event)
     sent_close: bool = False
+    answers_pings: bool = True
+    pongs: int = 0
 
     async def send(self, *events: dict[str, Any]) -> None:
         """Send each event as one text message."""
@@ -105,7 +107,10 @@ class Connection:
         if opcode == TEXT:
             self.received.append(json.loads(payload))
             self.news.set()
-        elif opcode == PING:
+        elif opcode == PONG:
+            self.pongs += 1
+            self.news.set()
+        elif opcode == PING and self.answers_pings:
             # Not drained: a client that does not read must not keep us from reading.
             self.writer.write(_frame(PONG, payload, True, 0))
         elif opcode == CLOSE:
@@ -140,6 +145,7 @@ class Peer:
         self._upgrade = upgrade or accept()
         self._reads = reads
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._arrived = asyncio.Event()
         self.connections: list[Connection] = []
 
@@ -166,11 +172,14 @@ class Peer:
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A task that was cancelled before it began has closed nothing.
+        await asyncio.gather(*(_cut_off(writer) for writer in self._writers), return_exceptions=True)
         failures = [result for result in results if isinstance(result, Exception)]
         if failures and error is None:
             raise failures[0]
 
     def _arrive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,10 +188,7 @@ class Peer:
         except asyncio.IncompleteReadError:
             pass  # the client left before it had asked for anything
         finally:
-            # CPython 3.11 raises it where a transport has flushed and closed itself meanwhile.
-            with suppress(AttributeError):
-                writer.transport.abort()
-            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+            await asyncio.gather(_cut_off(writer), return_exceptions=True)
 
     async def _play(self, connection: Connection) -> None:
         self.connections.append(connection)
@@ -297,6 +303,13 @@ def never() -> Action:
 def kind_of(message: dict[str, Any]) -> str | None:
     """The type of a message; Gemini's have none, and are known by their first key."""
     return message.get("type", next(iter(message), None))
+
+
+async def _cut_off(writer: asyncio.StreamWriter) -> None:
+    # CPython 3.11 raises it where a transport has flushed and closed itself meanwhile.
+    with suppress(AttributeError):
+        writer.transport.abort()
+    await writer.wait_closed()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request:

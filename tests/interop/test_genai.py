@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import websockets
 
 import voicewire as vw
 
@@ -23,13 +24,13 @@ def simulator() -> Iterator[vw.Simulator]:
         yield started
 
 
-def sdk(simulator: vw.Simulator, **options: Any) -> Any:
+def sdk(simulator: vw.Simulator, key: str = "k", **options: Any) -> Any:
     http = {
         "base_url": simulator.gemini_url.replace("wss:", "https:"),
         "async_client_args": {"ssl": ssl.create_default_context(cafile=simulator.ca_file)},
         **options,
     }
-    return genai.Client(api_key="k", vertexai=False, http_options=genai.types.HttpOptions(**http))
+    return genai.Client(api_key=key, vertexai=False, http_options=genai.types.HttpOptions(**http))
 
 
 def spoken(**more: Any) -> dict[str, Any]:
@@ -170,3 +171,33 @@ async def test_a_wrong_setup_is_told_by_its_reason(simulator: vw.Simulator) -> N
     with pytest.raises(Exception, match=r"not supported by models/gemini-3\.8-live"):
         async with sdk(simulator).aio.live.connect(model="gemini-3.8-live", config=config) as session:
             await turn(session)
+
+
+async def test_vertex_with_a_key(simulator: vw.Simulator) -> None:
+    http = {
+        "base_url": simulator.gemini_url.replace("wss:", "https:"),
+        "async_client_args": {"ssl": ssl.create_default_context(cafile=simulator.ca_file)},
+    }
+    client = genai.Client(vertexai=True, api_key="k", http_options=genai.types.HttpOptions(**http))
+    async with client.aio.live.connect(model="gemini-live-2.5-flash-native-audio", config=spoken()) as session:
+        await session.send_client_content(turns=words("Hello"), turn_complete=True)
+        messages = await turn(session)
+
+    assert said(messages) == "You said: Hello."
+    assert messages[-1].usage_metadata.response_token_count > 0
+    assert "LlmBidiService/BidiGenerateContent" in simulator.connections[0]["path"]
+
+
+@pytest.mark.filterwarnings("ignore:The SDK's ephemeral token support")
+@pytest.mark.parametrize(("key", "method"), [("AIza-right", "Content"), ("auth_tokens/right", "ContentConstrained")])
+async def test_keys_and_tokens_are_checked(key: str, method: str) -> None:
+    with vw.Simulator(pace=0, tls=True, api_key=key) as simulator:
+        async with sdk(simulator, key, api_version="v1alpha").aio.live.connect(model=NATIVE, config=spoken()):
+            pass
+        with pytest.raises(websockets.exceptions.InvalidStatus, match="403"):
+            async with sdk(simulator, key + "!", api_version="v1alpha").aio.live.connect(model=NATIVE, config=spoken()):
+                pass
+        paths = [connection["path"] for connection in simulator.connections]
+
+    assert paths[0].endswith(f"Generate{method}")
+    assert "right" not in str(simulator.connections)

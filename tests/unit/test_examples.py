@@ -46,6 +46,15 @@ def test_an_example_takes_a_model(path: Path, tmp_path: Path) -> None:
     assert "--model" in run(path, "--help", folder=tmp_path).stdout
 
 
+@pytest.mark.parametrize("model", ["sim/gemini-2.5-flash-native-audio", "sim/gemini-3.8-live"])
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_runs_unchanged_with_gemini(path: Path, model: str, tmp_path: Path) -> None:
+    ended = run(path, "--model", model, folder=tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout
+
+
 @pytest.mark.parametrize("code", SHOWN)
 def test_the_code_of_the_pages_runs(code: str, tmp_path: Path) -> None:
     ended = run("-c", code, folder=tmp_path)

@@ -25,6 +25,15 @@ pub(crate) struct Outages {
     short: u32,
 }
 
+/// Whether a lost session may be followed by another.
+enum Permit {
+    Granted(Reconnect),
+    /// Why not.
+    Refused(String),
+    /// Nobody wants another.
+    Off,
+}
+
 /// Sessions in a row that may be lost too soon.
 const SHORT_SESSIONS: u32 = 3;
 
@@ -36,12 +45,21 @@ impl Outages {
         Self { policy, opened: Instant::now(), short: 0 }
     }
 
-    /// Whether a session that was lost now may be followed by another.
-    fn permits(&mut self, now: Instant) -> Option<Reconnect> {
-        let policy = self.policy?;
+    /// How a session that was lost now may be followed by another.
+    fn permits(&mut self, now: Instant) -> Permit {
+        let Some(policy) = self.policy else { return Permit::Off };
         let lived = now.saturating_duration_since(self.opened);
         self.short = if lived < policy.min_session { self.short + 1 } else { 0 };
-        (self.short < SHORT_SESSIONS).then_some(policy)
+        if self.short < SHORT_SESSIONS {
+            return Permit::Granted(policy);
+        }
+        let seconds = policy.min_session.as_secs_f64();
+        Permit::Refused(format!("{SHORT_SESSIONS} sessions in a row were lost within {seconds} s"))
+    }
+
+    /// How a connection that the protocol wants replaced is followed by another: at once.
+    fn planned(&self) -> Reconnect {
+        Reconnect { initial_delay: Duration::ZERO, ..self.policy.unwrap_or_default() }
     }
 }
 
@@ -61,17 +79,19 @@ impl Driver {
         self.transmit(link);
         let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         link.start(WsMessage::Close(Some(frame)));
-        let patience = PARTING.min(self.timeouts.close);
-        let parting = async {
-            if link.websocket.flush().await.is_ok() {
-                self.written(link);
-            }
-            while let Some(Ok(message)) = link.websocket.next().await {
-                self.received(link, message);
-            }
-        };
-        // A peer that does not answer has had its time.
-        let _ = tokio::time::timeout(patience, parting).await;
+        // What the peer is slow to take is given the time of any goodbye: it would be lost.
+        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush()).await;
+        if flushed.is_ok_and(|flushed| flushed.is_ok()) {
+            self.written(link);
+            let patience = PARTING.min(self.timeouts.close);
+            let last_words = async {
+                while let Some(Ok(message)) = link.websocket.next().await {
+                    self.received(link, message);
+                }
+            };
+            // A peer that does not answer has had its time.
+            let _ = tokio::time::timeout(patience, last_words).await;
+        }
         Left::Switched
     }
 
@@ -79,35 +99,45 @@ impl Driver {
     pub(crate) async fn again(&mut self, left: Left, unsettled: &mut Vec<ReceiptId>) -> Result<Link, End> {
         let began = Instant::now();
         let (end, policy) = match left {
-            Left::Switched => (None, Some(Reconnect::default())),
-            Left::Lost(end) => {
-                let recovers = end.error.is_none() && self.protocol.recovery(end.code) == Recovery::Reconnect;
-                let policy = if recovers && self.pause() { self.outages.permits(began) } else { None };
-                (Some(end), policy)
-            }
+            Left::Switched => (None, self.outages.planned()),
+            Left::Lost(end) => self.policy_after(end, began).map(|(end, policy)| (Some(end), policy))?,
         };
-        let is_planned = end.is_none();
-        let end = end.unwrap_or_else(|| closed(1000, ""));
-        let Some(policy) = policy else { return Err(end) };
+        let (code, reason) = end.as_ref().map_or((1000, ""), |end| (end.code, end.reason.as_str()));
         for receipt in unsettled.drain(..) {
-            let error = Error::ConnectionClosed { code: end.code, reason: end.reason.clone() };
+            let error = Error::ConnectionClosed { code, reason: reason.to_owned() };
             self.settle(receipt, Outcome::Failed(error));
         }
         self.protocol.leave(began);
         self.collect();
         let lost_before = self.shared.stats.audio_in_dropped.get();
-        let link = self.retry(&policy, is_planned, began, end).await?;
+        let link = self.retry(&policy, began, end).await?;
         self.outages.opened = Instant::now();
         self.reconnected(began, lost_before);
         Ok(link)
     }
 
-    /// Tries until a session is ready, or patience is at its end.
-    async fn retry(&mut self, policy: &Reconnect, is_planned: bool, began: Instant, end: End) -> Result<Link, End> {
+    /// How a session that ended so is followed by another; else its end.
+    fn policy_after(&mut self, end: End, now: Instant) -> Result<(End, Reconnect), End> {
+        let recovers = end.error.is_none() && self.protocol.recovery(end.code) == Recovery::Reconnect;
+        if !(recovers && self.pause()) {
+            return Err(end);
+        }
+        match self.outages.permits(now) {
+            Permit::Granted(policy) => Ok((end, policy)),
+            Permit::Refused(reason) => {
+                let error = Some(Error::ConnectionClosed { code: end.code, reason });
+                Err(End { error, ..end })
+            }
+            Permit::Off => Err(end),
+        }
+    }
+
+    /// Tries until a session is ready, or patience is at its end. A connection that was left by plan has no `end`.
+    async fn retry(&mut self, policy: &Reconnect, began: Instant, end: Option<End>) -> Result<Link, End> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            if !is_planned || attempt > 1 {
+            if end.is_some() || attempt > 1 {
                 self.push_event(Event::ours(Body::Reconnecting { attempt }, Instant::now()));
             }
             self.deliver();
@@ -123,6 +153,7 @@ impl Driver {
             let worth_it = self.is_worth_another(&failure);
             if !worth_it || attempt >= policy.max_attempts || began.elapsed() >= policy.max_elapsed {
                 let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
+                let end = end.unwrap_or_else(|| End { clean: false, ..closed(code_of(&failure), &words(&failure)) });
                 let error = Some(Error::ConnectionClosed { code: end.code, reason });
                 return Err(End { error, ..end });
             }
@@ -184,6 +215,13 @@ fn random() -> f64 {
 
 fn closed(code: u16, reason: &str) -> End {
     End { code, reason: reason.to_owned(), clean: code == 1000, error: None }
+}
+
+fn code_of(failure: &ConnectFailure) -> u16 {
+    match failure {
+        ConnectFailure::Closed { code, .. } => *code,
+        _ => 1006,
+    }
 }
 
 fn words(failure: &ConnectFailure) -> String {

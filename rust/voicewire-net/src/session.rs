@@ -168,8 +168,7 @@ impl Session {
             let mut outbox = self.shared.outbox();
             outbox.admits_audio()?;
             if outbox.phase == Phase::Connecting {
-                let dropped = outbox.push_samples(samples);
-                self.shared.stats.audio_in_dropped.add(dropped as u64);
+                self.keep(&mut outbox, samples);
                 return Ok(());
             }
             outbox.encoder
@@ -178,10 +177,12 @@ impl Session {
         let messages: Vec<Bytes> = samples.chunks(second).map(|chunk| encode(&encoder, chunk)).collect();
         {
             let mut outbox = self.shared.outbox();
-            if outbox.phase != Phase::Open {
-                return Err(SendError::NotConnected(outbox.phase));
+            match outbox.phase {
+                Phase::Open => messages.into_iter().for_each(|message| outbox.push_audio(message)),
+                // The connection was left while the samples were encoded.
+                Phase::Connecting => self.keep(&mut outbox, samples),
+                phase => return Err(SendError::NotConnected(phase)),
             }
-            messages.into_iter().for_each(|message| outbox.push_audio(message));
         }
         self.shared.tell_driver(false);
         Ok(())
@@ -290,6 +291,12 @@ impl Session {
     /// Its limits.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// Keeps samples for the session to come.
+    fn keep(&self, outbox: &mut Outbox, samples: &[i16]) {
+        let dropped = outbox.push_samples(samples);
+        self.shared.stats.audio_in_dropped.add(dropped as u64);
     }
 
     fn append(&self, entry: Entry) -> Result<(), SendError> {

@@ -8,6 +8,8 @@ use crate::ids::Ids;
 
 /// Handles that are kept; older ones are forgotten.
 const LIMIT: usize = 1 << 10;
+/// Items of all that is kept: each turn of a long session keeps its whole conversation.
+const ITEM_LIMIT: usize = 1 << 16;
 
 /// What a handle stands for.
 #[derive(Clone, Debug)]
@@ -30,22 +32,26 @@ pub(crate) struct Handles {
 struct Book {
     ids: Ids,
     kept: VecDeque<(String, Snapshot)>,
+    items: usize,
 }
 
 impl Handles {
     pub(crate) fn new(seed: u64) -> Self {
         // A stream that neither a connection nor the registry has.
         let ids = Ids::new(seed, u64::MAX - 1);
-        Handles { book: Mutex::new(Book { ids, kept: VecDeque::new() }) }
+        Handles { book: Mutex::new(Book { ids, kept: VecDeque::new(), items: 0 }) }
     }
 
     /// Keep a conversation; its handle.
     pub(crate) fn keep(&self, snapshot: Snapshot) -> String {
         let mut book = self.lock();
         let handle = book.ids.hex();
+        book.items += snapshot.conversation.items().len();
         book.kept.push_back((handle.clone(), snapshot));
-        if book.kept.len() > LIMIT {
-            book.kept.pop_front();
+        // The newest stays, however large.
+        while book.kept.len() > 1 && (book.kept.len() > LIMIT || book.items > ITEM_LIMIT) {
+            let oldest = book.kept.pop_front().map_or(0, |(_, oldest)| oldest.conversation.items().len());
+            book.items -= oldest;
         }
         handle
     }
@@ -58,5 +64,31 @@ impl Handles {
 
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::conversation::Item;
+
+    fn snapshot(items: usize) -> Snapshot {
+        let mut conversation = Conversation::default();
+        (0..items).for_each(|index| conversation.push(Item::new(json!({ "id": index.to_string() }))));
+        Snapshot { model: "m".to_owned(), conversation: Arc::new(conversation), turns: 1 }
+    }
+
+    #[test]
+    fn old_handles_are_forgotten_when_conversations_are_long() {
+        let handles = Handles::new(0);
+        let (first, second) = (handles.keep(snapshot(ITEM_LIMIT / 2)), handles.keep(snapshot(ITEM_LIMIT / 2)));
+        assert!(handles.find(&first).is_some());
+
+        let third = handles.keep(snapshot(2));
+
+        assert!(handles.find(&first).is_none());
+        assert!(handles.find(&second).is_some() && handles.find(&third).is_some());
     }
 }
