@@ -70,7 +70,7 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         url: Any compatible server. A path that is empty or ends in ``/v1`` is a base and gets the provider's path
             appended; with Gemini ``/v1``, ``/v1beta`` or ``/v1alpha`` choose the version of the API.
         dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen",
-            "gemini", "vertex"; None: the provider's.
+            "gemini", "vertex" (either says the provider, too); None: the provider's.
         token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
             dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.

@@ -84,6 +84,8 @@ class Destination:
         if call_id is not None:
             check_call_id(call_id)
             provider = provider or (None if model is not None and "/" in model else "openai")
+        if provider is None and dialect in ("gemini", "vertex") and "/" not in (model or ""):
+            provider = "gemini"  # which alone speaks like that: its keys and prices count
         provider, model = split_model(model, provider, url)
         for name, value in (("project", project), ("location", location)):
             if value is not None and not _PLACE.fullmatch(parse.text(name, value)):

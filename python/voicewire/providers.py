@@ -11,6 +11,7 @@ from voicewire import parse
 from voicewire.exceptions import ConfigError
 
 __all__ = [
+    "DIALECTS",
     "Dialect",
     "Provider",
     "dialect_of",
@@ -84,7 +85,7 @@ _PROVIDERS = {
     "sim": Provider("ga", None, "demo"),
 }
 _ALIASES = {"google": "gemini", "dashscope": "qwen"}
-_DIALECTS = ("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex")
+DIALECTS = ("ga", "beta", "azure", "azure-preview", "voice-live", "xai", "qwen", "gemini", "vertex")
 
 
 def provider_of(name: str) -> Provider:
@@ -119,7 +120,7 @@ def dialect_of(provider: str, url: str | None, given: str | None, model: str = "
         ConfigError: The dialect is unknown.
     """
     if given is not None:
-        return parse.choice("dialect", given, _DIALECTS)
+        return parse.choice("dialect", given, DIALECTS)
     if provider == "sim" and model.startswith("gemini"):
         return "gemini"
     if provider == "gemini" and (project is not None or "aiplatform" in (url or "")):

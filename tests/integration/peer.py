@@ -79,11 +79,11 @@ class Connection:
         self.writer.transport.abort()
 
     async def expect(self, type: str, count: int = 1) -> dict[str, Any]:
-        """Wait for the ``count``-th message of this type from the client."""
+        """Wait for the ``count``-th message of this type, or of this kind at Gemini, from the client."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 self.news.clear()
-                found = [message for message in self.received if message.get("type") == type]
+                found = [message for message in self.received if kind_of(message) == type]
                 if len(found) >= count:
                     return found[count - 1]
                 if self.gone.is_set():
@@ -212,6 +212,16 @@ def send(*events: dict[str, Any]) -> Action:
     return lambda connection: connection.send(*events)
 
 
+def send_binary(*events: dict[str, Any]) -> Action:
+    """Send each event as one binary message, as Gemini does."""
+
+    async def send_each(connection: Connection) -> None:
+        for event in events:
+            await connection.send_frame(BINARY, json.dumps(event).encode())
+
+    return send_each
+
+
 def send_text(text: str | bytes) -> Action:
     """Send one text message, which need not be JSON or UTF-8."""
     data = text.encode() if isinstance(text, str) else text
@@ -227,7 +237,7 @@ def close(code: int | None = 1000, reason: str = "") -> Action:
 
 
 def expect(type: str) -> Action:
-    """Wait for a message of this type."""
+    """Wait for a message of this type, or of this kind at Gemini."""
 
     async def wait(connection: Connection) -> None:
         await connection.expect(type)
@@ -288,6 +298,11 @@ def never() -> Action:
         await connection.gone.wait()
 
     return wait
+
+
+def kind_of(message: dict[str, Any]) -> str | None:
+    """The type of a message; Gemini's have none, and are known by their first key."""
+    return message.get("type", next(iter(message), None))
 
 
 async def _cut_off(writer: asyncio.StreamWriter) -> None:

@@ -1,11 +1,12 @@
 """Shapes of the raw wire for type checkers: what ``event.raw`` holds, OpenAI Realtime GA.
 
 ``raw.ServerEvent`` and ``raw.ClientEvent`` are told apart by ``type``. Servers leave fields out and add others: the
-shapes say what is declared.
+shapes say what is declared. ``raw.gemini`` has those of Gemini Live.
 """
 
 from __future__ import annotations
 
+from voicewire.raw import gemini
 from voicewire.raw.client_events import (
     ClientEvent,
     ConversationItemCreate,
@@ -334,4 +335,5 @@ __all__ = [
     "Usage",
     "UserMessageItem",
     "Voice",
+    "gemini",
 ]
