@@ -104,7 +104,10 @@ impl Driver {
         let began = Instant::now();
         let (end, policy) = match left {
             Left::Switched => (None, self.outages.planned()),
-            Left::Lost(end) => self.policy_after(end, began).map(|(end, policy)| (Some(end), policy))?,
+            Left::Lost(mut end) => match self.policy_after(&mut end, began) {
+                Some(policy) => (Some(end), policy),
+                None => return Err(end),
+            },
         };
         let (code, reason) = end.as_ref().map_or((1000, ""), |end| (end.code, end.reason.as_str()));
         for receipt in unsettled.drain(..) {
@@ -123,19 +126,19 @@ impl Driver {
         Ok(link)
     }
 
-    /// How a session that ended so is followed by another; else its end.
-    fn policy_after(&mut self, end: End, now: Instant) -> Result<(End, Reconnect), End> {
+    /// How a session that ended so is followed by another, if it is; `end` says why not.
+    fn policy_after(&mut self, end: &mut End, now: Instant) -> Option<Reconnect> {
         let recovers = end.error.is_none() && self.protocol.recovery(end.code) == Recovery::Reconnect;
         if !(recovers && self.pause()) {
-            return Err(end);
+            return None;
         }
         match self.outages.permits(now) {
-            Permit::Granted(policy) => Ok((end, policy)),
+            Permit::Granted(policy) => Some(policy),
             Permit::Refused(reason) => {
-                let error = Some(Error::ConnectionClosed { code: end.code, reason });
-                Err(End { error, ..end })
+                end.error = Some(Error::ConnectionClosed { code: end.code, reason });
+                None
             }
-            Permit::Off => Err(end),
+            Permit::Off => None,
         }
     }
 
