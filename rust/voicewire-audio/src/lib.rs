@@ -1,9 +1,10 @@
-//! Samples: PCM16, base64, resampling, WAV. No I/O, no async, no Python.
+//! Samples: PCM16, G.711, base64, resampling, WAV. No I/O, no async, no Python.
 //!
 //! A sample is an `i16`, a chunk is a slice of them, audio is mono.
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod g711;
 pub mod pcm16;
 pub mod resample;
 pub mod tape;

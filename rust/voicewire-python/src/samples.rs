@@ -1,8 +1,11 @@
 //! Step "send_audio()": reads what users call audio.
 
+use std::borrow::Cow;
+
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use voicewire_audio::pcm16;
 use voicewire_audio::resample::{MAX_RATE, MIN_RATE};
 
@@ -39,6 +42,27 @@ pub(crate) fn read(value: &Bound<'_, PyAny>, name: &str, out: &mut Vec<i16>) -> 
         }
         _ => read_foreign(value, name, out),
     }
+}
+
+/// Reads bytes, a bytes-like object or a 1-D uint8 array: borrowed from bytes, copied from what may change.
+///
+/// # Errors
+/// `TypeError` for anything else, `ValueError` for more dimensions; `name` is the argument.
+pub(crate) fn bytes<'a>(value: &'a Bound<'_, PyAny>, name: &str) -> PyResult<Cow<'a, [u8]>> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Cow::Borrowed(bytes.as_bytes()));
+    }
+    let buffer = PyUntypedBuffer::get(value).ok();
+    let Some(bytes) = buffer.as_ref().and_then(|buffer| buffer.as_typed::<u8>().ok()) else {
+        let kind = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{name} is not bytes-like: {kind}")));
+    };
+    if bytes.dimensions() != 1 {
+        return Err(PyValueError::new_err(format!("{name} is not 1-D: {} dimensions", bytes.dimensions())));
+    }
+    let mut copied = Vec::new();
+    copy(value.py(), bytes, &mut copied)?;
+    Ok(Cow::Owned(copied))
 }
 
 /// Reads a sample rate in Hz.
