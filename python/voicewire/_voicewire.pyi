@@ -573,6 +573,22 @@ def base64_decode(text: str) -> NDArray[np.int16]:
         ValueError: Anything but the standard alphabet with padding, or an odd byte count.
     """
 
+def encode_g711(samples: Any, law: Literal["ulaw", "alaw"]) -> bytes:
+    """Encode samples, anything that ``send_audio`` takes, as G.711: a byte for each, bit for bit as ITU-T G.191 computes.
+
+    Raises:
+        TypeError: The samples are of a type that is not audio.
+        ValueError: Another law, more than one dimension, an odd byte count, or NaN.
+    """
+
+def decode_g711(data: Any, law: Literal["ulaw", "alaw"]) -> NDArray[np.int16]:
+    """Decode G.711, bytes-like or a 1-D uint8 array, to an int16 array that owns its memory: a sample for each byte.
+
+    Raises:
+        TypeError: The data is not bytes-like.
+        ValueError: Another law, or more than one dimension.
+    """
+
 def float_to_pcm16(samples: Any) -> NDArray[np.int16]:
     """Convert float32 samples (−1…1) to int16: ×32768, rounded to nearest even, saturating.
 

@@ -1,4 +1,4 @@
-"""Samples outside a session: resampling, base64, float and PCM16, WAV files.
+"""Samples outside a session: resampling, base64, G.711, float and PCM16, WAV files.
 
 Samples are mono int16. What ``send_audio`` takes is taken here as well.
 """
@@ -14,6 +14,8 @@ from voicewire._voicewire import (
     Resampler,
     base64_decode,
     base64_encode,
+    decode_g711,
+    encode_g711,
     float_to_pcm16,
     pcm16_to_float,
 )
@@ -28,6 +30,8 @@ __all__ = [
     "Resampler",
     "base64_decode",
     "base64_encode",
+    "decode_g711",
+    "encode_g711",
     "float_to_pcm16",
     "merge_int16_arrays",
     "pcm16_to_float",

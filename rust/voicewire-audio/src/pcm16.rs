@@ -56,8 +56,11 @@ pub fn to_le_bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// The sample nearest to a value at int16 scale.
+/// The sample nearest to a value at int16 scale; of two, the even one. Saturates.
+#[inline]
 pub(crate) fn to_sample(value: f32) -> i16 {
-    // `as` saturates.
-    value.round_ties_even() as i16
+    // At this size a float has no fraction: adding rounds, and the low bits are the integer. `round_ties_even` is a call
+    // into the C library where the target has no instruction for it.
+    const INTEGERS: f32 = 12_582_912.0;
+    (value.clamp(-SCALE, SCALE - 1.0) + INTEGERS).to_bits() as i16
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::dot::Path;
 use crate::pcm16::to_sample;
 
 /// A rate out of range.
@@ -39,12 +40,19 @@ pub struct Resampler {
     kernel: Arc<Kernel>,
     /// Input from the first tap of the next output on.
     window: Vec<f32>,
-    /// Position of the next output between two inputs, in `1/up` of their distance.
-    phase: usize,
-    /// Inputs to skip before the window begins.
-    skip: usize,
+    next: Place,
+    path: Path,
     received: u64,
     produced: u64,
+}
+
+/// Where an output's taps begin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Inputs from the beginning of the window; beyond its end where inputs are skipped.
+    at: usize,
+    /// Place between two inputs, in `1/up` of their distance.
+    phase: usize,
 }
 
 /// The filter of a ratio.
@@ -74,9 +82,16 @@ impl Resampler {
             }
         }
         let kernel = Kernel::shared(from_rate, to_rate);
-        let mut made = Self { kernel, window: Vec::new(), phase: 0, skip: 0, received: 0, produced: 0 };
+        let (window, next) = (Vec::new(), Place::default());
+        let mut made = Self { kernel, window, next, path: Path::best(), received: 0, produced: 0 };
         made.reset();
         Ok(made)
+    }
+
+    /// The same resampler with other instructions, before the first chunk.
+    #[must_use]
+    pub fn on(self, path: Path) -> Self {
+        Self { path, ..self }
     }
 
     /// Takes a chunk and appends what is ready of the output.
@@ -106,7 +121,7 @@ impl Resampler {
         self.window.clear();
         // Silence before the beginning: the first output is in the middle of its taps.
         self.window.resize(self.kernel.taps / 2 - 1, 0.0);
-        (self.phase, self.skip, self.received, self.produced) = (0, 0, 0, 0);
+        (self.next, self.received, self.produced) = (Place::default(), 0, 0);
     }
 
     /// Seconds by which the output is behind the input.
@@ -120,18 +135,34 @@ impl Resampler {
     /// Produces what the window allows, up to a total of `limit` samples.
     fn run(&mut self, out: &mut Vec<i16>, limit: u64) {
         let kernel = Arc::clone(&self.kernel);
-        let mut at = std::mem::take(&mut self.skip);
-        while self.produced < limit && at + kernel.taps <= self.window.len() {
-            let value = kernel.apply(&self.window[at..at + kernel.taps], self.phase);
-            out.push(to_sample(value));
-            self.produced += 1;
-            let next = self.phase + kernel.down;
-            at += next / kernel.up;
-            self.phase = next % kernel.up;
+        let count = self.ready().min(usize::try_from(limit - self.produced).unwrap_or(usize::MAX));
+        out.reserve(count);
+        let mut left = count;
+        while left > 0 {
+            let block = left.min(4);
+            // A short block repeats its last output: each sum stands for itself.
+            let mut places = [self.next; 4];
+            for slot in 0..4 {
+                places[slot] = if slot < block { self.next } else { places[slot - 1] };
+                self.next = if slot < block { kernel.after(self.next) } else { self.next };
+            }
+            let sums = kernel.sums(self.path, &self.window, places);
+            out.extend(sums[..block].iter().map(|&sum| to_sample(sum)));
+            left -= block;
         }
-        let used = at.min(self.window.len());
-        self.skip = at - used;
+        self.produced += count as u64;
+        let used = self.next.at.min(self.window.len());
+        self.next.at -= used;
         self.window.drain(..used);
+    }
+
+    /// Outputs whose taps all lie within the window.
+    fn ready(&self) -> usize {
+        let Kernel { up, down, taps, .. } = *self.kernel;
+        match self.window.len().checked_sub(self.next.at + taps) {
+            Some(slack) => ((slack + 1) * up - 1 - self.next.phase) / down + 1,
+            None => 0,
+        }
     }
 }
 
@@ -179,14 +210,30 @@ impl Kernel {
         taps.iter().map(|tap| (tap / sum) as f32).collect()
     }
 
-    fn apply(&self, window: &[f32], phase: usize) -> f32 {
-        if self.phases == self.up {
-            return dot(window, self.taps_of(phase));
+    /// The next output's place.
+    #[inline]
+    fn after(&self, place: Place) -> Place {
+        let phase = place.phase + self.down % self.up;
+        let carry = usize::from(phase >= self.up);
+        Place { at: place.at + self.down / self.up + carry, phase: phase - self.up * carry }
+    }
+
+    #[inline]
+    fn sums(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
+        if self.phases != self.up {
+            return self.between(path, window, places);
         }
-        let position = phase as f64 * self.phases as f64 / self.up as f64;
-        let (row, between) = (position as usize, (position.fract()) as f32);
-        let (lower, upper) = (dot(window, self.taps_of(row)), dot(window, self.taps_of(row + 1)));
-        lower + (upper - lower) * between
+        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
+        path.sums(windows, places.map(|place| self.taps_of(place.phase)))
+    }
+
+    /// Sums of outputs whose phase lies between two rows.
+    fn between(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
+        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
+        let positions = places.map(|place| place.phase as f64 * self.phases as f64 / self.up as f64);
+        let lower = path.sums(windows, positions.map(|position| self.taps_of(position as usize)));
+        let upper = path.sums(windows, positions.map(|position| self.taps_of(position as usize + 1)));
+        std::array::from_fn(|output| lower[output] + (upper[output] - lower[output]) * positions[output].fract() as f32)
     }
 
     fn taps_of(&self, row: usize) -> &[f32] {
@@ -196,17 +243,6 @@ impl Kernel {
     fn is_identity(&self) -> bool {
         self.up == self.down
     }
-}
-
-/// The sum of products, in an order that does not depend on the machine.
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (left, right) in left.chunks_exact(8).zip(right.chunks_exact(8)) {
-        for lane in 0..8 {
-            sums[lane] += left[lane] * right[lane];
-        }
-    }
-    (sums[0] + sums[4]) + (sums[1] + sums[5]) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
 }
 
 fn sinc(x: f64) -> f64 {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use voicewire_audio::g711::{self, Law};
 use voicewire_audio::resample::Resampler;
 use voicewire_audio::{base64, pcm16, wav};
 
@@ -34,6 +36,34 @@ pub(crate) fn base64_decode<'py>(py: Python<'py>, text: &str) -> PyResult<Sample
         return Err(PyValueError::new_err(format!("odd byte count: {}", decoded.samples.len() * 2 + 1)));
     }
     Ok(PyArray1::from_vec(py, decoded.samples))
+}
+
+/// Encode samples as G.711, a byte for each.
+///
+/// Raises `ValueError` for a law that is neither "ulaw" nor "alaw".
+#[pyfunction]
+pub(crate) fn encode_g711<'py>(
+    py: Python<'py>,
+    samples: &Bound<'py, PyAny>,
+    law: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let law = law_of(law)?;
+    let mut input = Vec::new();
+    samples::read(samples, "samples", &mut input)?;
+    let mut output = Vec::new();
+    g711::encode(law, &input, &mut output);
+    Ok(PyBytes::new(py, &output))
+}
+
+/// Decode G.711 to an int16 array that owns its memory.
+///
+/// Raises `TypeError` where `data` is not bytes-like, `ValueError` for a law that is neither "ulaw" nor "alaw".
+#[pyfunction]
+pub(crate) fn decode_g711<'py>(py: Python<'py>, data: &Bound<'py, PyAny>, law: &str) -> PyResult<Samples<'py>> {
+    let law = law_of(law)?;
+    let mut output = Vec::new();
+    g711::decode(law, &samples::bytes(data, "data")?, &mut output);
+    Ok(PyArray1::from_vec(py, output))
 }
 
 /// Convert float samples (−1…1) to int16: ×32768, rounded to nearest even, saturating.
@@ -142,4 +172,8 @@ impl PyResampler {
         });
         output.map(|output| PyArray1::from_vec(py, output)).map_err(|()| poisoned())
     }
+}
+
+fn law_of(name: &str) -> PyResult<Law> {
+    name.parse().map_err(|error| PyValueError::new_err(format!("law is {error}")))
 }

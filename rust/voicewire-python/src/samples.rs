@@ -1,8 +1,11 @@
 //! Step "send_audio()": reads what users call audio.
 
+use std::borrow::Cow;
+
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use voicewire_audio::codec::Codec;
 use voicewire_audio::pcm16;
 use voicewire_audio::resample::{MAX_RATE, MIN_RATE};
@@ -42,6 +45,27 @@ pub(crate) fn read(value: &Bound<'_, PyAny>, name: &str, out: &mut Vec<i16>) -> 
     }
 }
 
+/// Reads bytes, a bytes-like object or a 1-D uint8 array: borrowed from bytes, copied from what may change.
+///
+/// # Errors
+/// `TypeError` for anything else, `ValueError` for more dimensions; `name` is the argument.
+pub(crate) fn bytes<'a>(value: &'a Bound<'_, PyAny>, name: &str) -> PyResult<Cow<'a, [u8]>> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Cow::Borrowed(bytes.as_bytes()));
+    }
+    let buffer = PyUntypedBuffer::get(value).ok();
+    let Some(bytes) = buffer.as_ref().and_then(|buffer| buffer.as_typed::<u8>().ok()) else {
+        let kind = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{name} is not bytes-like: {kind}")));
+    };
+    if bytes.dimensions() != 1 {
+        return Err(PyValueError::new_err(format!("{name} is not 1-D: {} dimensions", bytes.dimensions())));
+    }
+    let mut copied = Vec::new();
+    copy(value.py(), bytes, &mut copied)?;
+    Ok(Cow::Owned(copied))
+}
+
 /// Reads a sample rate in Hz.
 ///
 /// # Errors
@@ -69,20 +93,6 @@ pub(crate) fn encoding(encoding: Option<&str>, sample_rate: Option<i64>) -> PyRe
         }
         _ => Ok(Some(codec)),
     }
-}
-
-/// Reads bytes.
-///
-/// # Errors
-/// `TypeError` for anything that is not bytes-like; `name` is the argument.
-pub(crate) fn read_bytes(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u8>> {
-    let py = value.py();
-    let wrong = || PyTypeError::new_err(format!("{name} is not bytes-like: {}", value.get_type()));
-    let buffer = PyUntypedBuffer::get(value).map_err(|_| wrong())?;
-    let bytes = buffer.as_typed::<u8>().map_err(|_| wrong())?;
-    let mut copied = Vec::new();
-    copy(py, bytes, &mut copied)?;
-    Ok(copied)
 }
 
 /// Arrays whose bytes are in the other order; everything else is an error that names what came.

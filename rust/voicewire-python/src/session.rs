@@ -166,7 +166,7 @@ impl PySession {
         encoding: Option<&str>,
     ) -> PyResult<()> {
         if let Some(Codec::G711(law)) = samples::encoding(encoding, sample_rate)? {
-            let bytes = samples::read_bytes(samples, "samples")?;
+            let bytes = samples::bytes(samples, "samples")?;
             let sent = lock(&self.uplink).send_g711(&self.net, &self.memory, &bytes, law);
             return sent.map_err(|error| error.raise(py));
         }
