@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 
 use super::protocol::Gemini;
 use super::setup::encode_setup;
@@ -116,15 +116,16 @@ impl Gemini {
     /// Says who we are, and what was.
     pub(super) fn send_setup(&mut self, _now: Instant) {
         let encoded = encode_setup(&self.settings.profile, &self.settings.config);
-        let mut setup = serde_json::Map::new();
+        let mut setup = Map::new();
         setup.insert("model".into(), self.settings.model.clone().into());
         setup.extend(encoded.setup);
-        let resumes = setup.entry("sessionResumption").or_insert_with(|| json!({}));
-        if let Some(handle) = &self.resumption.handle {
-            resumes["handle"] = handle.as_str().into();
+        if self.settings.reconnects {
+            setup.entry("sessionResumption").or_insert_with(|| json!({}));
         }
-        if !self.settings.reconnects && self.resumption.handle.is_none() {
-            setup.remove("sessionResumption");
+        if let Some(handle) = &self.resumption.handle {
+            object_in(&mut setup, "sessionResumption").insert("handle".into(), handle.as_str().into());
+            // The session has its history, and would take the next turns for it.
+            setup.remove("historyConfig");
         }
         self.resumption.is_tried = self.resumption.handle.is_some();
         self.resumption.restored = match () {
@@ -169,15 +170,25 @@ impl Gemini {
     }
 
     /// Models that take no history forget turns of context as soon as somebody speaks; their instructions they keep.
-    fn prepare_replay(&self, setup: &mut serde_json::Map<String, Value>) {
+    fn prepare_replay(&self, setup: &mut Map<String, Value>) {
         if self.settings.profile.history_config {
             setup.insert("historyConfig".into(), json!({"initialHistoryInClientContent": true}));
             return;
         }
         let part = json!({"text": format!("The conversation so far:\n{}", self.history.text())});
-        let instruction = setup.entry("systemInstruction").or_insert_with(|| json!({"parts": []}));
-        if let Some(parts) = instruction["parts"].as_array_mut() {
-            parts.push(part);
+        let instruction = object_in(setup, "systemInstruction");
+        match instruction.get_mut("parts") {
+            Some(Value::Array(parts)) => parts.push(part),
+            _ => drop(instruction.insert("parts".into(), json!([part]))),
         }
     }
+}
+
+/// The object under `key`; what is no object gives way to an empty one.
+fn object_in<'a>(setup: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+    let value = setup.entry(key).or_insert(Value::Null);
+    if !value.is_object() {
+        *value = json!({});
+    }
+    value.as_object_mut().expect("made an object above")
 }
