@@ -9,7 +9,7 @@ use voicewire_audio::base64;
 
 use super::backend::OUTPUT_RATE;
 use super::protocol::Gemini;
-use super::wire::{seconds, Blob, Part, ServerContent, ServerMessage, Transcription, UsageMetadata};
+use super::wire::{seconds, Blob, Object, Part, ServerContent, ServerMessage, Transcription};
 use crate::error::{Error, Malformed, ServerError};
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::malformed::malformed;
@@ -52,21 +52,37 @@ impl Gemini {
                 return self.events.push_back(event);
             }
         };
-        let Some(name) = parsed.kind().map(str::to_owned).or_else(|| first_key(source.as_bytes())) else {
-            // The newest models send `{}` in between: it says nothing.
-            return;
-        };
-        let reader = Reader { message, wire_type: Text::owned(name), now };
         let before = self.events.len();
-        self.take(&reader, &parsed);
-        if self.events.len() == before {
-            let says_nothing = parsed.server_content.as_ref().is_some_and(is_empty);
-            let body = if says_nothing { Body::Wire } else { Body::Server };
-            self.events.push_back(reader.event(body));
+        match parsed.kind() {
+            Some(kind) => {
+                let reader = Reader { message, wire_type: Text::owned(kind), now };
+                self.take(&reader, &parsed);
+                if self.events.len() == before && self.refusal.is_none() {
+                    let says_nothing = parsed.server_content.as_ref().is_some_and(|content| is_empty(content));
+                    self.events.push_back(reader.event(if says_nothing { Body::Wire } else { Body::Server }));
+                }
+            }
+            None => self.unknown(message, now),
         }
         for (at, event) in self.events.iter_mut().skip(before).enumerate() {
             event.leads = at == 0;
         }
+    }
+
+    /// A message of no known kind. The newest models send `{}` in between: it says nothing.
+    fn unknown(&mut self, message: &Message, now: Instant) {
+        // What is skipped may be nested deeper than what is read.
+        let Ok(Value::Object(fields)) = serde_json::from_slice(message.as_bytes()) else {
+            let (kind, problem) = too_deep(self.settings.max_depth);
+            return self.events.push_back(malformed(&self.settings.secrets, kind, &problem, message, now));
+        };
+        let Some(name) = fields.keys().next() else { return };
+        let reader = Reader { message, wire_type: Text::owned(name.as_str()), now };
+        if fields.contains_key("code") && fields.contains_key("message") {
+            // The front end's error without its wrapper.
+            return self.service_error(&reader, &Value::Object(fields));
+        }
+        self.events.push_back(reader.event(Body::Server));
     }
 
     fn take(&mut self, reader: &Reader<'_>, message: &ServerMessage<'_>) {
@@ -86,12 +102,12 @@ impl Gemini {
         }
         if let Some(activity) = &message.voice_activity {
             let ms = activity.audio_offset.get().and_then(seconds).map(|seconds| (seconds * 1000.0).round() as i64);
-            self.activity(reader, activity.kind.get() == Some("ACTIVITY_START"), ms);
+            self.activity(reader, activity.kind.get(), ms);
         }
         if let Some(signal) = &message.voice_activity_detection_signal {
-            self.activity(reader, signal.vad_signal_type.get() == Some("VAD_SIGNAL_TYPE_SOS"), None);
+            self.activity(reader, signal.vad_signal_type.get(), None);
         }
-        let usage = message.usage_metadata.as_ref().map(Usage::from_gemini);
+        let usage = message.usage_metadata.as_ref().map(|told| Usage::from_gemini(told));
         if let Some(call) = &message.tool_call {
             for call in call.function_calls.iter().flatten() {
                 self.called(reader, call.id.get(), call.name.get().unwrap_or_default(), call.args.as_ref());
@@ -99,7 +115,9 @@ impl Gemini {
         }
         if let Some(taken) = &message.tool_call_cancellation {
             let ids: Vec<_> = taken.ids.iter().flatten().filter_map(|id| id.get()).map(str::to_owned).collect();
-            self.calls_taken_back(ids, reader.event(Body::Server));
+            if !ids.is_empty() {
+                self.calls_taken_back(ids, reader.event(Body::Server));
+            }
         }
         if let Some(content) = &message.server_content {
             self.content(reader, content, usage);
@@ -203,11 +221,21 @@ impl Gemini {
     }
 
     /// The server heard the user begin or stop.
-    fn activity(&mut self, reader: &Reader<'_>, starts: bool, ms: Option<i64>) {
-        self.talk.tells_speech = true;
-        if starts {
-            return self.speech_started(reader, ms);
+    fn activity(&mut self, reader: &Reader<'_>, kind: Option<&str>, ms: Option<i64>) {
+        match kind {
+            Some("ACTIVITY_START" | "VAD_SIGNAL_TYPE_SOS") => {
+                self.talk.tells_speech = true;
+                self.speech_started(reader, ms);
+            }
+            Some("ACTIVITY_END" | "VAD_SIGNAL_TYPE_EOS") => {
+                self.talk.tells_speech = true;
+                self.speech_stopped(reader, ms);
+            }
+            _ => {}
         }
+    }
+
+    fn speech_stopped(&mut self, reader: &Reader<'_>, ms: Option<i64>) {
         let item_id = self.begin_user_turn(Some(reader), reader.now);
         if let Some(user) = &mut self.talk.user {
             user.is_speaking = false;
@@ -319,12 +347,13 @@ impl Gemini {
 }
 
 /// Reads a message.
-fn read(text: &[u8], max_depth: usize) -> Result<ServerMessage<'_>, (Malformed, String)> {
+fn read(text: &[u8], max_depth: usize) -> Result<Object<ServerMessage<'_>>, (Malformed, String)> {
     // The parser gives up at 128 by itself.
     if max_depth < 128 && depth(text) > max_depth {
         return Err(too_deep(max_depth));
     }
-    serde_json::from_slice(text).map_err(|_| problem(text, max_depth))
+    let message: Result<Object<ServerMessage<'_>>, _> = serde_json::from_slice(text);
+    message.map_err(|_| problem(text, max_depth))
 }
 
 /// What is wrong with a message that did not fit: worth a second look, since it says which field.
@@ -340,7 +369,7 @@ fn problem(text: &[u8], max_depth: usize) -> (Malformed, String) {
         Ok(_) => {}
     }
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let fitted: Result<ServerMessage<'_>, _> = serde_path_to_error::deserialize(&mut parser);
+    let fitted: Result<Object<ServerMessage<'_>>, _> = serde_path_to_error::deserialize(&mut parser);
     match fitted {
         Err(error) => (Malformed::BadEvent, format!("field does not fit: {}: {}", error.path(), error.inner())),
         Ok(_) => (Malformed::BadEvent, "event does not fit".into()),
@@ -349,12 +378,6 @@ fn problem(text: &[u8], max_depth: usize) -> (Malformed, String) {
 
 fn too_deep(max_depth: usize) -> (Malformed, String) {
     (Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels"))
-}
-
-/// The first key of an object.
-fn first_key(text: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(text).ok()?;
-    value.as_object()?.keys().next().cloned()
 }
 
 /// Hz in a type such as "audio/pcm;rate=24000".
@@ -371,37 +394,4 @@ fn is_empty(content: &ServerContent<'_>) -> bool {
         && !is_told(&content.url_context_metadata)
         && !is_told(&content.interim_input_transcription)
         && content.interaction_status.get().is_none()
-}
-
-impl Usage {
-    /// Reads Gemini's tokens. The input is the whole context of the turn; thoughts are not counted in the total.
-    pub(super) fn from_gemini(told: &UsageMetadata) -> Self {
-        let mut usage = Self {
-            input_tokens: told.prompt_token_count.0 + told.tool_use_prompt_token_count.0,
-            output_tokens: told.response_token_count.0,
-            total_tokens: told.total_token_count.0,
-            cached_tokens: told.cached_content_token_count.0,
-            ..Self::default()
-        };
-        for detail in told.prompt_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.input_audio_tokens += detail.token_count.0,
-                Some("IMAGE" | "VIDEO") => usage.input_image_tokens += detail.token_count.0,
-                _ => usage.input_text_tokens += detail.token_count.0,
-            }
-        }
-        for detail in told.cache_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.cached_audio_tokens += detail.token_count.0,
-                _ => usage.cached_text_tokens += detail.token_count.0,
-            }
-        }
-        for detail in told.response_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.output_audio_tokens += detail.token_count.0,
-                _ => usage.output_text_tokens += detail.token_count.0,
-            }
-        }
-        usage
-    }
 }

@@ -10,6 +10,7 @@ mod protocol;
 mod setup;
 mod switch;
 mod talk;
+mod tokens;
 mod told;
 mod wire;
 

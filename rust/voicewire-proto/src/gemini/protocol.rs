@@ -137,7 +137,9 @@ impl Gemini {
 
     /// The server has taken our setup.
     pub(super) fn set_up(&mut self, reader: &Reader<'_>, session_id: Option<&str>) {
-        self.ready = true;
+        if std::mem::replace(&mut self.ready, true) {
+            return;
+        }
         self.session_id = session_id.map(str::to_owned);
         let is_first = !std::mem::replace(&mut self.was_open, true);
         let event = reader.event(if is_first { Body::Open } else { Body::Server });
