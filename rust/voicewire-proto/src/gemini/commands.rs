@@ -192,6 +192,8 @@ impl Gemini {
         let name = call.as_ref().map(|call| call.name.clone()).or(name).unwrap_or_default();
         response.insert("name".into(), name.into());
         response.insert("response".into(), tool_response(output));
+        let is_silent = scheduling.as_deref() == Some("SILENT");
+        let interrupts = scheduling.as_deref() == Some("INTERRUPT");
         if let Some(scheduling) = scheduling {
             response.insert("scheduling".into(), scheduling.into());
         }
@@ -200,7 +202,9 @@ impl Gemini {
             call.answer = Some(message.to_string());
         }
         if let Some(response) = self.talk.response.as_mut() {
-            response.goes_on = true;
+            response.goes_on |= !is_silent;
+            response.makes_way |= interrupts;
+            self.talk.expects_interruption |= interrupts;
         }
         self.output_item(call_id, output, now);
         self.push("toolResponse", message, Some(receipt));

@@ -17,21 +17,25 @@ use crate::message::{Message, Text};
 use crate::scan::depth;
 use crate::usage::Usage;
 
-/// One message and when it came.
+/// One message and when it came; without one, what follows from the time.
 pub(super) struct Reader<'m> {
-    pub(super) message: &'m Message,
+    pub(super) message: Option<&'m Message>,
     pub(super) wire_type: Text,
     pub(super) now: Instant,
 }
 
 impl Reader<'_> {
+    pub(super) fn ours(now: Instant) -> Self {
+        Self { message: None, wire_type: Text::None, now }
+    }
+
     pub(super) fn event(&self, body: Body) -> Event {
-        Event { message: Some(self.message.clone()), wire_type: self.wire_type.clone(), ..Event::ours(body, self.now) }
+        Event { message: self.message.cloned(), wire_type: self.wire_type.clone(), ..Event::ours(body, self.now) }
     }
 
     /// The span of a string that was borrowed from the message.
     fn text(&self, text: &str) -> Text {
-        let message = self.message.as_bytes();
+        let message = self.message.map_or(&[][..], Message::as_bytes);
         let start = (text.as_ptr() as usize).wrapping_sub(message.as_ptr() as usize);
         match (u32::try_from(start), u32::try_from(start.wrapping_add(text.len()))) {
             (Ok(from), Ok(to)) if message.get(start..start.wrapping_add(text.len())) == Some(text.as_bytes()) => {
@@ -55,7 +59,7 @@ impl Gemini {
         let before = self.events.len();
         match parsed.kind() {
             Some(kind) => {
-                let reader = Reader { message, wire_type: Text::owned(kind), now };
+                let reader = Reader { message: Some(message), wire_type: Text::owned(kind), now };
                 self.take(&reader, &parsed);
                 if self.events.len() == before && self.refusal.is_none() {
                     let says_nothing = parsed.server_content.as_ref().is_some_and(|content| is_empty(content));
@@ -77,7 +81,7 @@ impl Gemini {
             return self.events.push_back(malformed(&self.settings.secrets, kind, &problem, message, now));
         };
         let Some(name) = fields.keys().next() else { return };
-        let reader = Reader { message, wire_type: Text::owned(name.as_str()), now };
+        let reader = Reader { message: Some(message), wire_type: Text::owned(name.as_str()), now };
         if fields.contains_key("code") && fields.contains_key("message") {
             // The front end's error without its wrapper.
             return self.service_error(&reader, &Value::Object(fields));
@@ -208,7 +212,7 @@ impl Gemini {
 
     fn user_words(&mut self, reader: &Reader<'_>, told: &Transcription<'_>) {
         if let Some(words) = told.text.get() {
-            let item_id = self.begin_user_turn(Some(reader), reader.now);
+            let item_id = self.begin_user_turn(reader);
             if let Some(user) = &mut self.talk.user {
                 user.words.push_str(words);
             }
@@ -236,7 +240,7 @@ impl Gemini {
     }
 
     fn speech_stopped(&mut self, reader: &Reader<'_>, ms: Option<i64>) {
-        let item_id = self.begin_user_turn(Some(reader), reader.now);
+        let item_id = self.begin_user_turn(reader);
         if let Some(user) = &mut self.talk.user {
             user.is_speaking = false;
         }
@@ -247,50 +251,50 @@ impl Gemini {
 
     fn interrupted(&mut self, reader: &Reader<'_>) {
         let is_ours = std::mem::take(&mut self.talk.expects_interruption);
-        let was_told = self.talk.response.as_ref().is_some_and(|response| response.is_stopped);
-        if !is_ours
-            && !was_told
-            && !self.talk.tells_speech
-            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
-        {
-            self.speech_started(reader, None);
-        }
-        if was_told {
+        let is_told = match &self.talk.response {
+            Some(response) => response.is_stopped,
+            None => self.talk.owes_end,
+        };
+        if is_told {
             return self.events.push_back(reader.event(Body::Wire));
         }
+        let is_speaking = self.talk.user.as_ref().is_some_and(|user| user.is_speaking);
+        if !is_ours && !self.talk.tells_speech && !is_speaking {
+            self.speech_started(reader, None);
+        }
+        self.talk.stopped_nothing = self.talk.response.is_none();
         self.stop_playing(reader.event(Body::Server));
     }
 
     fn turn_complete(&mut self, reader: &Reader<'_>, content: &ServerContent<'_>, usage: Option<Usage>) {
-        let usage = usage.or_else(|| self.usage.take());
-        self.usage = None;
+        let told = self.usage.take();
+        let usage = usage.or(told);
         self.talk.expects_interruption = false;
         self.talk.model_spoke = true;
-        if std::mem::take(&mut self.talk.owes_end) && self.talk.response.is_none() {
+        let owes_end = std::mem::take(&mut self.talk.owes_end);
+        let stopped_nothing = std::mem::take(&mut self.talk.stopped_nothing);
+        let is_awaited = self.talk.response.is_some() || self.talk.is_asked;
+        if (owes_end && self.talk.response.is_none()) || (stopped_nothing && !is_awaited) {
             return self.report_usage(reader, usage, None);
         }
-        self.begin_response(reader);
-        let Some(response) = self.talk.response.take() else { return };
-        self.report_usage(reader, usage, Some(&response.id));
-        if !response.is_stopped {
-            self.finish_user_words(reader);
-            self.history.has_gap |= self.talk.user.take().is_some_and(|user| user.words.is_empty());
+        if self.talk.response.is_none() {
+            self.begin_response(reader);
         }
+        let Some(mut response) = self.talk.response.take() else { return };
+        self.report_usage(reader, usage, Some(&response.id));
+        response.is_stopped |= stopped_nothing;
         let status = match content.turn_complete_reason.get() {
             _ if response.is_stopped => TurnStatus::Cancelled,
             None | Some("TURN_COMPLETE_REASON_UNSPECIFIED" | "NEED_MORE_INPUT") => TurnStatus::Completed,
             Some(_) => TurnStatus::Incomplete,
         };
         let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
-        let is_final = status == TurnStatus::Cancelled || !(response.goes_on || is_working);
-        if is_final {
+        let goes_on = if response.is_stopped { response.makes_way } else { response.goes_on || is_working };
+        if !goes_on {
             self.talk.calls.retain(|call| call.answer.is_none());
         }
-        self.end_response(&response, status, reader.now);
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, error: None }));
-        let event = Event { response_id: Text::owned(response.id), ..reader.event(body) };
-        self.events.push_back(event.clone());
-        self.response_ended(&event);
+        self.talk.goes_on = goes_on;
+        self.end_response(reader, response, TurnComplete { status, usage, is_final: !goes_on, error: None });
         self.idle();
     }
 
@@ -303,7 +307,7 @@ impl Gemini {
         self.report_usage(reader, Some(usage), None);
     }
 
-    fn report_usage(&mut self, reader: &Reader<'_>, usage: Option<Usage>, response_id: Option<&str>) {
+    pub(super) fn report_usage(&mut self, reader: &Reader<'_>, usage: Option<Usage>, response_id: Option<&str>) {
         if let Some(usage) = usage {
             let event = reader.event(Body::Usage(Box::new(usage)));
             self.events.push_back(Event { response_id: Text::from(response_id), ..event });
@@ -330,8 +334,8 @@ impl Gemini {
     }
 
     fn malformed(&mut self, kind: Malformed, problem: &str, reader: &Reader<'_>) {
-        let event = malformed(&self.settings.secrets, kind, problem, reader.message, reader.now);
-        self.events.push_back(event);
+        let Some(message) = reader.message else { return };
+        self.events.push_back(malformed(&self.settings.secrets, kind, problem, message, reader.now));
     }
 
     fn called(&mut self, reader: &Reader<'_>, id: Option<&str>, name: &str, args: Option<&Value>) {

@@ -169,15 +169,13 @@ impl Gemini {
     }
 
     /// The response is over without the server's word, because the connection or our patience is.
-    pub(super) fn give_up_response(&mut self, now: Instant) {
+    pub(super) fn give_up_response(&mut self, usage: Option<Usage>, now: Instant) {
         let Some(response) = self.talk.response.take() else { return };
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
-        self.end_response(&response, status, now);
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage: None, is_final: true, error: None }));
-        let event = Event { response_id: Text::owned(response.id), ..Event::ours(body, now) };
-        self.events.push_back(event.clone());
-        self.response_ended(&event);
+        let reader = Reader::ours(now);
+        self.report_usage(&reader, usage, Some(&response.id));
+        self.end_response(&reader, response, TurnComplete { status, usage, is_final: true, error: None });
     }
 
     /// Who waits for the end of the response hears of it.
@@ -239,7 +237,8 @@ impl Protocol for Gemini {
         if self.muted_until.is_some_and(|until| until <= now) {
             self.muted_until = None;
             self.talk.owes_end = true;
-            self.give_up_response(now);
+            // The tokens follow with its late end.
+            self.give_up_response(None, now);
             self.idle();
         }
     }

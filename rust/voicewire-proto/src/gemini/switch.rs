@@ -100,8 +100,8 @@ impl Gemini {
         self.refusal = None;
         let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
         self.forget_outgoing(&error);
-        self.give_up_response(now);
-        self.usage = None;
+        let usage = self.usage.take();
+        self.give_up_response(usage, now);
         self.activity_is_open = false;
         let has_handle = self.resumption.handle.is_some();
         let lost = self.talk.calls.iter().filter(|call| !(has_handle && call.in_handle)).map(|call| call.id.clone());

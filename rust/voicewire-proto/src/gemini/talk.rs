@@ -26,6 +26,10 @@ pub(super) struct Talk {
     pub(super) tells_speech: bool,
     /// Whether the end of a response that we gave up is still to come.
     pub(super) owes_end: bool,
+    /// Whether the server interrupted where no response was open.
+    pub(super) stopped_nothing: bool,
+    /// Whether the turn that ended last is not the end of the answer.
+    pub(super) goes_on: bool,
 }
 
 /// The response in progress.
@@ -42,6 +46,10 @@ pub(super) struct Response {
     pub(super) is_muted: bool,
     /// Whether its calls were answered and nothing came since.
     pub(super) goes_on: bool,
+    /// Whether the answer to a call is to interrupt it.
+    pub(super) makes_way: bool,
+    /// The item of the spoken turn that it answers.
+    pub(super) user_item: Option<String>,
     pub(super) odd_reported: bool,
     /// Whether all of it has come, though the server waits for it to have been played.
     pub(super) is_generated: bool,
@@ -83,6 +91,8 @@ impl Talk {
         self.expects_interruption = false;
         self.model_spoke = false;
         self.owes_end = false;
+        self.stopped_nothing = false;
+        self.goes_on = false;
     }
 
     pub(super) fn take_back(&mut self, call_id: &str) {
@@ -95,6 +105,11 @@ impl Talk {
 
     pub(super) fn was_taken_back(&self, call_id: &str) -> bool {
         self.cancelled_calls.iter().any(|known| known == call_id)
+    }
+
+    /// Whether a call was answered and the model has not gone on.
+    pub(super) fn has_answers(&self) -> bool {
+        self.calls.iter().any(|call| call.answer.is_some())
     }
 
     /// Id of the response in progress.
@@ -113,6 +128,8 @@ impl Response {
             is_stopped: false,
             is_muted: false,
             goes_on: false,
+            makes_way: false,
+            user_item: None,
             odd_reported: false,
             is_generated: false,
         }
