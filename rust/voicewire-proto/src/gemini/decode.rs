@@ -271,6 +271,7 @@ impl Gemini {
         let usage = usage.or(told);
         self.talk.expects_interruption = false;
         self.talk.model_spoke = true;
+        self.resumption.forgave_policy.set(false);
         let owes_end = std::mem::take(&mut self.talk.owes_end);
         let stopped_nothing = std::mem::take(&mut self.talk.stopped_nothing);
         let is_awaited = self.talk.response.is_some() || self.talk.is_asked;

@@ -12,6 +12,7 @@ mod switch;
 mod talk;
 mod tokens;
 mod told;
+mod update;
 mod wire;
 
 pub use backend::{backend, Backend, GEMINI, INPUT_RATE, OUTPUT_RATE, VERTEX};

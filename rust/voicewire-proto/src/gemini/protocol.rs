@@ -58,6 +58,8 @@ pub struct Gemini {
     pub(super) late_samples: u64,
     /// Turns of context that wait until the model is silent.
     pub(super) context: Vec<Value>,
+    /// Whether turns are made by hand, as the session was set up.
+    is_manual: bool,
     /// Whether the user's turn was opened by hand.
     pub(super) activity_is_open: bool,
     /// When a cancelled response that nobody ends counts as ended.
@@ -103,6 +105,7 @@ impl Gemini {
             cancels: Vec::new(),
             late_samples: 0,
             context: Vec::new(),
+            is_manual: false,
             activity_is_open: false,
             muted_until: None,
             resumption: Resumption::default(),
@@ -116,9 +119,14 @@ impl Gemini {
         }
     }
 
-    /// Whether turns are made by hand.
+    /// Whether turns are made by hand: a change of that waits for the next connection.
     pub(super) fn is_manual(&self) -> bool {
-        self.settings.config.get("turn_detection").is_some_and(Value::is_null)
+        self.is_manual
+    }
+
+    /// Whether an answer was asked for and has not begun.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.talk.is_asked || (self.is_manual && self.talk.has_heard && !self.activity_is_open)
     }
 
     /// Tells the fate of a command; nobody waits for receipt 0.
@@ -198,6 +206,7 @@ impl Gemini {
 
 impl Protocol for Gemini {
     fn start(&mut self, now: Instant) {
+        self.is_manual = self.settings.config.get("turn_detection").is_some_and(Value::is_null);
         self.send_setup(now);
     }
 
@@ -241,6 +250,7 @@ impl Protocol for Gemini {
             self.give_up_response(None, now);
             self.idle();
         }
+        self.look_at_switch(now);
     }
 
     fn wants_switch(&self, now: Instant) -> bool {

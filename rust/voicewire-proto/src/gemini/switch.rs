@@ -1,5 +1,6 @@
 //! From one connection to the next: handles, `goAway`, changes that need a new session, and what the new one is told.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Map, Value};
@@ -20,15 +21,15 @@ pub(super) struct Resumption {
     is_current: bool,
     /// Whether the connection being made uses the handle.
     is_tried: bool,
-    /// Whether a refusal by policy was followed by a new connection already.
-    forgave_policy: bool,
+    /// Whether a close by policy was forgiven since a turn last came to its end.
+    pub(super) forgave_policy: Cell<bool>,
     /// What the newest session knows of the one before it.
     pub(super) restored: &'static str,
 }
 
 impl Default for Resumption {
     fn default() -> Self {
-        Self { handle: None, is_current: true, is_tried: false, forgave_policy: false, restored: "none" }
+        Self { handle: None, is_current: true, is_tried: false, forgave_policy: Cell::new(false), restored: "none" }
     }
 }
 
@@ -37,6 +38,8 @@ impl Default for Resumption {
 pub(super) struct Switch {
     /// When it happens at the latest; before that at a quiet moment.
     deadline: Instant,
+    /// When the timer last asked whether it is time.
+    looked_at: Option<Instant>,
     /// Commands that it carries out, with the options that they could not express.
     pub(super) receipts: Vec<(ReceiptId, Vec<String>)>,
 }
@@ -74,11 +77,19 @@ impl Gemini {
         self.ready && (switch.deadline <= now || (self.is_quiet() && !self.talk.playback.is_playing(now)))
     }
 
-    /// When the switch may become due by itself.
+    /// When the switch may become due by itself. A time that was looked at is not told again: who cannot switch then
+    /// would be called without an end.
     pub(super) fn next_switch(&self) -> Option<Instant> {
         let switch = self.switch.as_ref().filter(|_| self.ready)?;
         let silent = self.talk.playback.ends().filter(|_| self.is_quiet());
-        Some(silent.map_or(switch.deadline, |silent| silent.min(switch.deadline)))
+        let times = [silent, Some(switch.deadline)].into_iter().flatten();
+        times.filter(|time| switch.looked_at.is_none_or(|looked_at| *time > looked_at)).min()
+    }
+
+    pub(super) fn look_at_switch(&mut self, now: Instant) {
+        if let Some(switch) = &mut self.switch {
+            switch.looked_at = Some(now);
+        }
     }
 
     pub(super) fn recovery_from(&self, code: u16) -> Recovery {
@@ -87,7 +98,7 @@ impl Gemini {
             // 1000 is the limit of a connection's life, the others are the network's and the service's troubles.
             1000 | 1001 | 1005 | 1006 | 1011..=1014 => Recovery::Reconnect,
             // A known fault of the service, also a wrong model: once.
-            1008 if !self.resumption.forgave_policy => Recovery::Reconnect,
+            1008 if !self.resumption.forgave_policy.replace(true) => Recovery::Reconnect,
             _ => Recovery::Never,
         }
     }
@@ -142,6 +153,11 @@ impl Gemini {
 
     /// What the new session does not know of the old one, behind its setup.
     pub(super) fn replay(&mut self) {
+        if self.resumption.restored != "resumed" {
+            // What waited is part of the history and of the setup.
+            self.context.clear();
+            self.talk.model_spoke = false;
+        }
         if self.resumption.restored != "resumed" && self.settings.profile.history_config && !self.history.is_empty() {
             let turns = self.history.turns();
             self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
@@ -151,20 +167,22 @@ impl Gemini {
         for answer in answers {
             self.push("toolResponse", serde_json::from_str(&answer).unwrap_or_default(), None);
         }
+        self.idle();
     }
 
     /// Whether nothing is going on but sound.
     fn is_quiet(&self) -> bool {
         self.talk.response.is_none()
+            && self.talk.user.is_none()
             && self.talk.calls.is_empty()
-            && !self.talk.is_asked
+            && !self.talk.goes_on
             && !self.activity_is_open
-            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
+            && !self.awaits_answer()
             && (self.resumption.is_current || self.resumption.handle.is_none())
     }
 
     fn switch_by(&mut self, deadline: Instant) -> &mut Switch {
-        let switch = self.switch.get_or_insert(Switch { deadline, receipts: Vec::new() });
+        let switch = self.switch.get_or_insert(Switch { deadline, looked_at: None, receipts: Vec::new() });
         switch.deadline = switch.deadline.min(deadline);
         switch
     }

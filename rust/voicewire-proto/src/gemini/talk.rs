@@ -89,7 +89,6 @@ impl Talk {
         self.has_heard = false;
         self.is_asked = false;
         self.expects_interruption = false;
-        self.model_spoke = false;
         self.owes_end = false;
         self.stopped_nothing = false;
         self.goes_on = false;
