@@ -1,6 +1,7 @@
 //! Scenarios of Gemini Live: messages, commands and times in; events, messages and settlements out.
 #![allow(clippy::unwrap_used)]
 
+mod cancel;
 mod commands;
 mod config;
 mod decode;
