@@ -7,6 +7,7 @@ mod config;
 mod decode;
 mod malformed;
 mod random;
+mod resume;
 mod setup;
 mod speech;
 mod support;
