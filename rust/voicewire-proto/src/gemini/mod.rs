@@ -7,6 +7,7 @@ mod decode;
 mod history;
 mod profile;
 mod protocol;
+mod read;
 mod setup;
 mod switch;
 mod talk;

@@ -15,7 +15,7 @@ use crate::command::{Command, CommandId, ReceiptId};
 use crate::config::SessionConfig;
 use crate::error::Error;
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
-use crate::message::{Message, Text};
+use crate::message::Message;
 use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
 use crate::uplink::AudioEncoder;
@@ -153,7 +153,8 @@ impl Gemini {
         let event = reader.event(if is_first { Body::Open } else { Body::Server });
         self.events.push_back(event.clone());
         if is_first {
-            return self.opened(reader.now);
+            self.opened(reader.now);
+            return self.idle();
         }
         self.replay();
         for (receipt, ignored) in self.switch.take().map(|switch| switch.receipts).unwrap_or_default() {

@@ -111,6 +111,7 @@ impl Gemini {
         self.refusal = None;
         let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
         self.forget_outgoing(&error);
+        self.leave_user_turn(now);
         let usage = self.usage.take();
         self.give_up_response(usage, now);
         self.activity_is_open = false;

@@ -161,6 +161,9 @@ impl Gemini {
         let item_id = self.ids.next("item");
         self.history.add("model", &format!("[called {name} with {arguments}]"));
         if !self.talk.calls.iter().any(|call| call.id == call_id) {
+            if self.talk.calls.len() == CALLS {
+                self.talk.calls.remove(0);
+            }
             let call = Call { id: call_id.clone(), name: name.to_owned(), is_local, in_handle: false, answer: None };
             self.talk.calls.push(call);
         }
@@ -185,6 +188,12 @@ impl Gemini {
         };
         let event = Event { item_id: Text::owned(item_id), ..reader.event(body) };
         told(event, fields)
+    }
+
+    /// Words of the user that wait for an answer are told with the connection that they came on.
+    pub(super) fn leave_user_turn(&mut self, now: Instant) {
+        self.finish_user_words(&Reader::ours(now));
+        self.history.has_gap |= self.talk.user.as_ref().is_some_and(|user| user.words.is_empty());
     }
 
     /// The model does not want the results of these calls any more.
@@ -241,6 +250,9 @@ impl Gemini {
         self.events.push_back(Event { response_id, ..event });
     }
 }
+
+/// Calls remembered; of those without an answer the oldest is forgotten first.
+const CALLS: usize = 64;
 
 fn told(event: Event, fields: ItemFields) -> Event {
     Event { change: Some(Box::new(ItemChange::Told(Box::new(fields)))), ..event }

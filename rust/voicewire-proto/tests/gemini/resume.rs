@@ -129,6 +129,30 @@ fn a_spoken_turn_without_words_makes_the_history_partial() {
 }
 
 #[test]
+fn words_that_nobody_answered_are_history() {
+    let mut session = newest().open();
+    session.receive_all([activity("ACTIVITY_START", "0s"), user_said("Who are you?")]);
+
+    let events = neutral(session.leave());
+    let (_, _, sent) = session.greet();
+
+    assert_eq!(kinds(&events), ["input_transcript"]);
+    assert_eq!(sent[0]["clientContent"]["turns"], json!([{"role": "user", "parts": [{"text": "Who are you?"}]}]));
+}
+
+#[test]
+fn speech_that_nobody_answered_makes_the_history_partial() {
+    let mut session = newest().open();
+    session.say("Hi");
+    session.receive(activity("ACTIVITY_START", "0s"));
+
+    session.leave();
+    session.greet();
+
+    assert_eq!(session.protocol.restored(), "partial");
+}
+
+#[test]
 fn words_that_were_told_twice_are_history_once() {
     let mut session = newest().open();
     session.receive_all([activity("ACTIVITY_START", "0s"), user_said("Who"), activity("ACTIVITY_END", "1s")]);

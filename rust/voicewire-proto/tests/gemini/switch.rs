@@ -1,11 +1,11 @@
 //! When a connection is to be replaced, and when it may be.
 
-use serde_json::{json, Value};
-use voicewire_proto::{Body, Command, Protocol, Recovery, TurnStatus};
+use serde_json::json;
+use voicewire_proto::{Command, Protocol, Recovery};
 
 use crate::support::{
-    activity, audio, call, ends, generated, go_away, handle, kinds, neutral, newest, oldest, realtime_only, said,
-    turn_complete, user_said, Scene, Session, RATE,
+    activity, audio, call, generated, go_away, handle, newest, oldest, said, turn_complete, user_said, Scene, Session,
+    RATE,
 };
 
 /// A session that has been told to go in 50 s, at time 0.

@@ -206,6 +206,22 @@ fn a_result_behind_the_end_of_its_turn_is_answered_by_another() {
 }
 
 #[test]
+fn calls_that_nobody_answers_do_not_pile_up() {
+    let mut session = oldest().open();
+    for number in 0..100 {
+        session.receive(call(&format!("c{number}"), "weather"));
+    }
+
+    let lost = session.leave().into_iter().find_map(|event| match event.body {
+        Body::ToolCallCancelled(ids) => Some(ids),
+        _ => None,
+    });
+
+    let lost = lost.unwrap();
+    assert_eq!((lost.len(), lost[0].as_str(), lost[63].as_str()), (64, "c36", "c99"));
+}
+
+#[test]
 fn searches_of_the_service_s_own_are_no_calls() {
     let mut session = oldest().open();
     let code = content(json!({"modelTurn": {"parts": [{"executableCode": {"code": "1+1"}}]}}));
