@@ -23,13 +23,36 @@ pub(super) struct Resumption {
     is_tried: bool,
     /// Whether a close by policy was forgiven since a turn last came to its end.
     pub(super) forgave_policy: Cell<bool>,
+    /// Whether the connection was cut without a word.
+    was_cut: Cell<bool>,
+    /// Whether the handle survived a connection that was cut before its greeting.
+    forgave_cut: bool,
     /// What the newest session knows of the one before it.
     pub(super) restored: &'static str,
 }
 
 impl Default for Resumption {
     fn default() -> Self {
-        Self { handle: None, is_current: true, is_tried: false, forgave_policy: Cell::new(false), restored: "none" }
+        Self {
+            handle: None,
+            is_current: true,
+            is_tried: false,
+            forgave_policy: Cell::new(false),
+            was_cut: Cell::new(false),
+            forgave_cut: false,
+            restored: "none",
+        }
+    }
+}
+
+impl Resumption {
+    /// Drops a handle that a connection without a greeting has used; returns whether there was one. A cut says nothing
+    /// of the handle, two in a row may.
+    fn refuse(&mut self, was_cut: bool) -> bool {
+        if was_cut && !std::mem::replace(&mut self.forgave_cut, true) {
+            return false;
+        }
+        self.is_tried && self.handle.take().is_some()
     }
 }
 
@@ -93,6 +116,7 @@ impl Gemini {
     }
 
     pub(super) fn recovery_from(&self, code: u16) -> Recovery {
+        self.resumption.was_cut.set(matches!(code, 1005 | 1006));
         match code {
             _ if !self.settings.reconnects => Recovery::Never,
             // 1000 is the limit of a connection's life, the others are the network's and the service's troubles.
@@ -105,8 +129,8 @@ impl Gemini {
 
     /// The connection is gone: what cannot go on in the next one is told.
     pub(super) fn left(&mut self, now: Instant) -> bool {
-        // The server did not take the handle.
-        let is_refused = !self.ready && self.resumption.is_tried && self.resumption.handle.take().is_some();
+        let was_cut = self.resumption.was_cut.take();
+        let is_refused = !self.ready && self.resumption.refuse(was_cut);
         self.ready = false;
         self.refusal = None;
         let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
@@ -154,6 +178,7 @@ impl Gemini {
 
     /// What the new session does not know of the old one, behind its setup.
     pub(super) fn replay(&mut self) {
+        self.resumption.forgave_cut = false;
         if self.resumption.restored != "resumed" {
             // What waited is part of the history and of the setup.
             self.context.clear();

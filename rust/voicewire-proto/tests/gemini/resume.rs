@@ -80,6 +80,34 @@ fn a_handle_that_was_refused_gives_way_to_the_history_as_instructions() {
 }
 
 #[test]
+fn a_handle_survives_one_cut_before_the_greeting() {
+    let mut session = talked(oldest());
+    session.leave();
+    let mut cut = || {
+        session.start();
+        let handle = session.written()[0]["setup"]["sessionResumption"].take();
+        session.protocol.recovery(1006);
+        session.leave();
+        handle
+    };
+
+    let handles = [cut(), cut(), cut()];
+
+    assert_eq!(handles, [json!({"handle": "h1"}), json!({"handle": "h1"}), json!({})]);
+}
+
+#[test]
+fn a_connection_that_lived_and_was_cut_does_not_count_against_the_handle() {
+    let mut session = talked(oldest());
+    session.protocol.recovery(1006);
+    session.leave();
+    session.start();
+    session.written();
+
+    assert!(session.protocol.leave(session.now()));
+}
+
+#[test]
 fn a_model_that_takes_history_is_sent_it_as_turns() {
     let mut session = realtime_only().open();
     session.receive_all([user_said("Who are you?"), said("A model."), turn_complete()]);
