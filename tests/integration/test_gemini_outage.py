@@ -79,7 +79,6 @@ async def test_what_would_happen_again_ends_the_session_with_its_reason(code: in
         assert session.state == "closed"
 
 
-@pytest.mark.xfail(strict=True, reason="Resumption.forgave_policy is read and never set")
 async def test_a_refusal_by_policy_is_forgiven_once() -> None:
     refused = close(1008, "Operation is not implemented, or supported, or enabled.")
     async with GeminiPeer([greet("one"), refused], [greet("two"), refused]) as peer, client(peer) as session:

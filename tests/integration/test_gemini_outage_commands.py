@@ -255,7 +255,6 @@ async def test_ask_gives_what_came_of_an_answer_that_was_cut() -> None:
     assert (reply.status, reply.text) == ("cancelled", "One")
 
 
-@pytest.mark.xfail(strict=True, reason="the protocol forgets what was asked and not answered")
 async def test_a_question_that_had_no_answer_yet_is_asked_again() -> None:
     """The handle is older than the question: the new session does not know of it."""
     async with GeminiPeer([greet("one"), expect(ASK), abort()], [greet("two")]) as peer, client(peer) as session:
@@ -272,7 +271,8 @@ async def test_events_of_both_connections_come_in_order() -> None:
     async with GeminiPeer(first, second) as peer, client(peer) as session:
         told = await until_that(aiter(session), lambda event: getattr(event, "text", "") == "99 ")
 
-    assert [event.text for event in of(vw.InputTranscript, told)] == [f"{number} " for number in range(100)]
+    pieces = [event.text for event in of(vw.InputTranscript, told) if not event.final]
+    assert pieces == [f"{number} " for number in range(100)]
 
 
 async def test_audio_is_not_sent_again_where_that_is_switched_off() -> None:

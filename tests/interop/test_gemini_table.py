@@ -94,7 +94,6 @@ async def test_all_that_one_content_says_is_told_in_order() -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="the end of an item, which is no message, stands before the end of the turn")
 async def test_the_end_of_a_turn_without_tokens_is_delivered_as_well() -> None:
     spoken = {"serverContent": {"outputTranscription": {"text": "Hello."}}}
 

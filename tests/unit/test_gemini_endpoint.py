@@ -292,7 +292,6 @@ def test_a_key_shows_in_no_url_and_no_repr(key: str) -> None:
     assert "very-secret" not in url
 
 
-@pytest.mark.xfail(strict=True, reason="a slash within the password is taken for the end of the authority")
 def test_a_token_shows_in_no_error_about_the_url_that_it_spoils() -> None:
     with pytest.raises(vw.ConfigError) as caught:
         vw.RealtimeClient(MODEL, api_key=TOKEN, url=f"wss://user:{TOKEN}@example.org/v1beta")

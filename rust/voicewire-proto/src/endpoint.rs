@@ -255,8 +255,9 @@ fn add_query(profile: &EndpointProfile, options: &EndpointOptions, url: &mut Url
 fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    // A password may hold a slash: what stands before the last @ is not shown.
+    let shown = rest.rsplit_once('@').map_or(rest, |(_, shown)| shown);
+    let (host, path) = shown.split_once('/').unwrap_or((shown, ""));
     format!("{scheme}://{host}/{path}")
 }
 

@@ -7,10 +7,7 @@ use serde_json::{json, Map, Value};
 
 use super::content::{data_url, parts_of, tool_response, user_text, words_of};
 use super::protocol::Gemini;
-use super::setup::{encode_setup, instruction};
 use crate::command::{Command, ReceiptId};
-use crate::config::SessionConfig;
-use crate::error::{Error, ServerError};
 use crate::event::{Body, Event};
 use crate::protocol::Outcome;
 
@@ -54,7 +51,8 @@ impl Gemini {
 
     /// What waited for the model to be silent goes out.
     pub(super) fn idle(&mut self) {
-        if self.talk.response.is_none() && !self.talk.is_asked && !self.context.is_empty() && self.takes_content() {
+        let is_idle = self.ready && self.talk.response.is_none() && !self.awaits_answer();
+        if is_idle && !self.context.is_empty() && self.takes_content() {
             let turns = std::mem::take(&mut self.context);
             self.push("clientContent", json!({"turns": turns, "turnComplete": false}), None);
         }
@@ -74,8 +72,7 @@ impl Gemini {
             return self.settle(receipt, Outcome::Done, Vec::new());
         }
         let turns = std::mem::take(&mut self.context);
-        self.ask();
-        self.push("clientContent", json!({"turns": turns, "turnComplete": true}), Some(receipt));
+        self.ask("clientContent", json!({"turns": turns, "turnComplete": true}), receipt);
     }
 
     /// For models that take no turns once they have spoken.
@@ -100,18 +97,25 @@ impl Gemini {
             self.context.push(user_text(words));
             return self.settle(receipt, Outcome::Done, Vec::new());
         }
+        self.ask_in_realtime(words, receipt);
+    }
+
+    /// Asks with the words that were kept and these; with a space where there are none.
+    fn ask_in_realtime(&mut self, words: &str, receipt: ReceiptId) {
         let kept = std::mem::take(&mut self.context);
-        let kept = kept.iter().filter_map(|turn| turn["parts"][0]["text"].as_str()).map(str::to_owned);
-        let text = kept.chain([words.to_owned()]).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
-        self.ask();
+        let parts = kept.iter().filter_map(|turn| turn["parts"].as_array()).flatten();
+        let kept = parts.filter_map(|part| part["text"].as_str()).chain([words]);
+        let text = kept.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
         let text = if text.is_empty() { " ".to_owned() } else { text };
-        self.push("realtimeInput", json!({"text": text}), Some(receipt));
+        self.ask("realtimeInput", json!({"text": text}), receipt);
     }
 
     /// Asks for a response: one that is running is stopped by that.
-    fn ask(&mut self) {
+    fn ask(&mut self, kind: &'static str, value: Value, receipt: ReceiptId) {
         self.talk.is_asked = true;
         self.talk.expects_interruption = self.talk.response.is_some();
+        self.talk.question = Some((kind, value.clone()));
+        self.push(kind, value, Some(receipt));
     }
 
     fn commit(&mut self, receipt: ReceiptId) {
@@ -127,20 +131,18 @@ impl Gemini {
     }
 
     fn request_response(&mut self, receipt: ReceiptId) {
-        let is_coming = self.talk.is_asked || (self.is_manual() && self.talk.has_heard && !self.activity_is_open);
-        if is_coming && self.context.is_empty() {
+        if self.awaits_answer() && self.context.is_empty() {
             return self.settle(receipt, Outcome::Done, Vec::new());
         }
-        self.ask();
         if !self.takes_content() {
-            return self.push("realtimeInput", json!({"text": " "}), Some(receipt));
+            return self.ask_in_realtime("", receipt);
         }
         let mut content = Map::new();
         if !self.context.is_empty() {
             content.insert("turns".into(), std::mem::take(&mut self.context).into());
         }
         content.insert("turnComplete".into(), true.into());
-        self.push("clientContent", content.into(), Some(receipt));
+        self.ask("clientContent", content.into(), receipt);
         if self.settings.profile.needs_nudge {
             self.push("realtimeInput", json!({"text": " "}), None);
         }
@@ -173,7 +175,7 @@ impl Gemini {
             // Nothing stops this model but speech: for us it is over.
             self.talk.owes_end = true;
             self.talk.drops_rest = true;
-            self.give_up_response(now);
+            self.give_up_response(None, now);
         }
     }
 
@@ -198,73 +200,25 @@ impl Gemini {
         response.insert("name".into(), name.into());
         response.insert("response".into(), tool_response(output));
         let is_silent = scheduling.as_deref() == Some("SILENT");
+        let interrupts = scheduling.as_deref() == Some("INTERRUPT");
         if let Some(scheduling) = scheduling {
             response.insert("scheduling".into(), scheduling.into());
         }
         let message = json!({"functionResponses": [response]});
-        let is_blocking = call.as_ref().is_some_and(|call| call.is_blocking);
+        let is_blocking = call.as_ref().is_none_or(|call| call.is_blocking);
         match call {
             // The model says nothing to it, so nothing would tell that it came.
             Some(call) if is_silent && !call.is_blocking => self.talk.calls.retain(|call| call.id != call_id),
             Some(call) => call.answer = Some(message.to_string()),
             None => {}
         }
-        if let Some(response) = self.talk.response.as_mut().filter(|_| is_blocking) {
-            response.goes_on = true;
+        if let Some(response) = self.talk.response.as_mut() {
+            response.goes_on |= is_blocking && !is_silent;
+            response.makes_way |= interrupts;
+            self.talk.expects_interruption |= interrupts;
         }
         self.output_item(call_id, output, now);
         self.push("toolResponse", message, Some(receipt));
-    }
-
-    fn update(&mut self, changes: &SessionConfig, receipt: ReceiptId, now: Instant) {
-        let profile = self.settings.profile.clone();
-        let before = encode_setup(&profile, &self.settings.config);
-        self.settings.config.merge(changes);
-        let after = encode_setup(&profile, &self.settings.config);
-        let asked = |option: &String| changes.get(option.split('.').next().unwrap_or_default()).is_some();
-        let ignored: Vec<String> = after.unexpressed.into_iter().filter(asked).collect();
-        if !ignored.is_empty() {
-            self.events.push_back(Event::ours(Body::ConfigMismatch(ignored.clone()), now));
-        }
-        let keys = before.setup.keys().chain(after.setup.keys());
-        let mut changed: Vec<&str> =
-            keys.filter(|key| before.setup.get(*key) != after.setup.get(*key)).map(String::as_str).collect();
-        changed.sort_unstable();
-        changed.dedup();
-        let is_in_place = |key: &&str| after.setup.contains_key(*key) && matches!(*key, "systemInstruction" | "tools");
-        let told = after.setup.get("systemInstruction").filter(|_| changed.contains(&"systemInstruction"));
-        if changed.is_empty() {
-            self.settle(receipt, Outcome::Done, ignored);
-        } else if profile.context_update && changed.iter().all(is_in_place) {
-            let mut update = Map::new();
-            if let Some(instruction) = told {
-                update.insert("systemInstruction".into(), instruction.clone());
-            }
-            if changed.contains(&"tools") {
-                update.insert("tools".into(), json!({"tools": after.setup["tools"]}));
-            }
-            self.push("contextUpdate", update.into(), None);
-            self.settle(receipt, Outcome::Done, ignored);
-        } else if let (Some(text), ["systemInstruction"], true) =
-            (told.and_then(|told| told["parts"][0]["text"].as_str()), &changed[..], profile.instructions_by_turn)
-        {
-            let mut turn = instruction(text);
-            if let Some(role) = &profile.instructions_role {
-                turn["role"] = role.as_str().into();
-            }
-            self.context.push(turn);
-            self.idle();
-            self.settle(receipt, Outcome::Done, ignored);
-        } else if self.settings.reconnects {
-            self.plan_switch(receipt, ignored, now);
-        } else {
-            let message = format!("changing {} needs a new connection, and reconnect is off", changed.join(", "));
-            let code = Some("reconnect_is_off".to_owned());
-            let error = Error::Rejected(ServerError { message, code, ..ServerError::default() });
-            let body = Body::Error { error: Box::new(error.clone()), fatal: false };
-            self.events.push_back(Event::ours(body, now));
-            self.settle(receipt, Outcome::Failed(error), ignored);
-        }
     }
 
     /// Whether turns may be sent now.
@@ -272,7 +226,7 @@ impl Gemini {
         self.settings.profile.client_content_mid_session || !self.talk.model_spoke
     }
 
-    fn input_rate(&self) -> u32 {
+    pub(super) fn input_rate(&self) -> u32 {
         crate::protocol::Protocol::audio_encoder(self).sample_rate
     }
 }

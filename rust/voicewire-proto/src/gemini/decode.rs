@@ -10,29 +10,33 @@ use voicewire_audio::codec::Codec;
 
 use super::backend::OUTPUT_RATE;
 use super::protocol::Gemini;
-use super::wire::{seconds, Blob, Part, ServerContent, ServerMessage, Transcription, UsageMetadata};
+use super::read::{read, too_deep};
+use super::wire::{seconds, Blob, Part, ServerContent, ServerMessage, Transcription};
 use crate::error::{Error, Malformed, ServerError};
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::malformed::malformed;
 use crate::message::{Message, Text};
-use crate::scan::depth;
 use crate::usage::Usage;
 
-/// One message and when it came.
+/// One message and when it came; without one, what follows from the time.
 pub(super) struct Reader<'m> {
-    pub(super) message: &'m Message,
+    pub(super) message: Option<&'m Message>,
     pub(super) wire_type: Text,
     pub(super) now: Instant,
 }
 
 impl Reader<'_> {
+    pub(super) fn ours(now: Instant) -> Self {
+        Self { message: None, wire_type: Text::None, now }
+    }
+
     pub(super) fn event(&self, body: Body) -> Event {
-        Event { message: Some(self.message.clone()), wire_type: self.wire_type.clone(), ..Event::ours(body, self.now) }
+        Event { message: self.message.cloned(), wire_type: self.wire_type.clone(), ..Event::ours(body, self.now) }
     }
 
     /// The span of a string that was borrowed from the message.
     fn text(&self, text: &str) -> Text {
-        let message = self.message.as_bytes();
+        let message = self.message.map_or(&[][..], Message::as_bytes);
         let start = (text.as_ptr() as usize).wrapping_sub(message.as_ptr() as usize);
         match (u32::try_from(start), u32::try_from(start.wrapping_add(text.len()))) {
             (Ok(from), Ok(to)) if message.get(start..start.wrapping_add(text.len())) == Some(text.as_bytes()) => {
@@ -53,21 +57,39 @@ impl Gemini {
                 return self.events.push_back(event);
             }
         };
-        let Some(name) = parsed.kind().map(str::to_owned).or_else(|| first_key(source.as_bytes())) else {
-            // The newest models send `{}` in between: it says nothing.
-            return;
-        };
-        let reader = Reader { message, wire_type: Text::owned(name), now };
         let before = self.events.len();
-        self.take(&reader, &parsed);
-        if self.events.len() == before {
-            let says_nothing = parsed.server_content.as_ref().is_some_and(is_empty);
-            let body = if says_nothing { Body::Wire } else { Body::Server };
-            self.events.push_back(reader.event(body));
+        match parsed.kind() {
+            Some(kind) => {
+                let reader = Reader { message: Some(message), wire_type: Text::owned(kind), now };
+                self.take(&reader, &parsed);
+                if self.events.len() == before && self.refusal.is_none() {
+                    let says_nothing = parsed.server_content.as_ref().is_some_and(|content| is_empty(content));
+                    self.events.push_back(reader.event(if says_nothing { Body::Wire } else { Body::Server }));
+                }
+            }
+            None => self.unknown(message, now),
         }
-        for (at, event) in self.events.iter_mut().skip(before).enumerate() {
+        // Events that we make of it by ourselves lead nothing.
+        let of_message = self.events.iter_mut().skip(before).filter(|event| event.message.is_some());
+        for (at, event) in of_message.enumerate() {
             event.leads = at == 0;
         }
+    }
+
+    /// A message of no known kind. The newest models send `{}` in between: it says nothing.
+    fn unknown(&mut self, message: &Message, now: Instant) {
+        // What is skipped may be nested deeper than what is read.
+        let Ok(Value::Object(fields)) = serde_json::from_slice(message.as_bytes()) else {
+            let (kind, problem) = too_deep(self.settings.max_depth);
+            return self.events.push_back(malformed(&self.settings.secrets, kind, &problem, message, now));
+        };
+        let Some(name) = fields.keys().next() else { return };
+        let reader = Reader { message: Some(message), wire_type: Text::owned(name.as_str()), now };
+        if fields.contains_key("code") && fields.contains_key("message") {
+            // The front end's error without its wrapper.
+            return self.service_error(&reader, &Value::Object(fields));
+        }
+        self.events.push_back(reader.event(Body::Server));
     }
 
     fn take(&mut self, reader: &Reader<'_>, message: &ServerMessage<'_>) {
@@ -87,12 +109,12 @@ impl Gemini {
         }
         if let Some(activity) = &message.voice_activity {
             let ms = activity.audio_offset.get().and_then(seconds).map(|seconds| (seconds * 1000.0).round() as i64);
-            self.activity(reader, activity.kind.get() == Some("ACTIVITY_START"), ms);
+            self.activity(reader, activity.kind.get(), ms);
         }
         if let Some(signal) = &message.voice_activity_detection_signal {
-            self.activity(reader, signal.vad_signal_type.get() == Some("VAD_SIGNAL_TYPE_SOS"), None);
+            self.activity(reader, signal.vad_signal_type.get(), None);
         }
-        let usage = message.usage_metadata.as_ref().map(Usage::from_gemini);
+        let usage = message.usage_metadata.as_ref().map(|told| Usage::from_gemini(told));
         if let Some(call) = &message.tool_call {
             for call in call.function_calls.iter().flatten() {
                 self.called(reader, call.id.get(), call.name.get().unwrap_or_default(), call.args.as_ref());
@@ -100,7 +122,9 @@ impl Gemini {
         }
         if let Some(taken) = &message.tool_call_cancellation {
             let ids: Vec<_> = taken.ids.iter().flatten().filter_map(|id| id.get()).map(str::to_owned).collect();
-            self.calls_taken_back(ids, reader.event(Body::Server));
+            if !ids.is_empty() {
+                self.calls_taken_back(ids, reader.event(Body::Server));
+            }
         }
         if let Some(content) = &message.server_content {
             self.content(reader, content, usage);
@@ -209,7 +233,7 @@ impl Gemini {
 
     fn user_words(&mut self, reader: &Reader<'_>, told: &Transcription<'_>) {
         if let Some(words) = told.text.get() {
-            let item_id = self.begin_user_turn(Some(reader), reader.now);
+            let item_id = self.begin_user_turn(reader);
             if let Some(user) = &mut self.talk.user {
                 user.words.push_str(words);
             }
@@ -222,12 +246,22 @@ impl Gemini {
     }
 
     /// The server heard the user begin or stop.
-    fn activity(&mut self, reader: &Reader<'_>, starts: bool, ms: Option<i64>) {
-        self.talk.tells_speech = true;
-        if starts {
-            return self.speech_started(reader, ms);
+    fn activity(&mut self, reader: &Reader<'_>, kind: Option<&str>, ms: Option<i64>) {
+        match kind {
+            Some("ACTIVITY_START" | "VAD_SIGNAL_TYPE_SOS") => {
+                self.talk.tells_speech = true;
+                self.speech_started(reader, ms);
+            }
+            Some("ACTIVITY_END" | "VAD_SIGNAL_TYPE_EOS") => {
+                self.talk.tells_speech = true;
+                self.speech_stopped(reader, ms);
+            }
+            _ => {}
         }
-        let item_id = self.begin_user_turn(Some(reader), reader.now);
+    }
+
+    fn speech_stopped(&mut self, reader: &Reader<'_>, ms: Option<i64>) {
+        let item_id = self.begin_user_turn(reader);
         if let Some(user) = &mut self.talk.user {
             user.is_speaking = false;
         }
@@ -241,52 +275,54 @@ impl Gemini {
             return self.events.push_back(reader.event(Body::Wire));
         }
         let is_ours = std::mem::take(&mut self.talk.expects_interruption);
-        let was_told = self.talk.response.as_ref().is_some_and(|response| response.is_stopped);
-        if !is_ours
-            && !was_told
-            && !self.talk.tells_speech
-            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
-        {
-            self.speech_started(reader, None);
-        }
-        if was_told {
+        let is_told = match &self.talk.response {
+            Some(response) => response.is_stopped,
+            None => self.talk.owes_end,
+        };
+        if is_told {
             return self.events.push_back(reader.event(Body::Wire));
         }
+        let is_speaking = self.talk.user.as_ref().is_some_and(|user| user.is_speaking);
+        if !is_ours && !self.talk.tells_speech && !is_speaking {
+            self.speech_started(reader, None);
+        }
+        self.talk.stopped_nothing = self.talk.response.is_none();
         self.stop_playing(reader.event(Body::Server));
     }
 
     fn turn_complete(&mut self, reader: &Reader<'_>, content: &ServerContent<'_>, usage: Option<Usage>) {
-        let usage = usage.or_else(|| self.usage.take());
-        self.usage = None;
+        let told = self.usage.take();
+        let usage = usage.or(told);
         self.talk.expects_interruption = false;
         self.talk.drops_rest = false;
-        if std::mem::take(&mut self.talk.owes_end) && self.talk.response.is_none() {
+        self.resumption.forgave_policy.set(false);
+        let owes_end = std::mem::take(&mut self.talk.owes_end);
+        let stopped_nothing = std::mem::take(&mut self.talk.stopped_nothing);
+        let is_awaited = self.talk.response.is_some() || self.talk.is_asked;
+        if (owes_end && self.talk.response.is_none()) || (stopped_nothing && !is_awaited) {
             return self.report_usage(reader, usage, None);
         }
-        self.begin_response(reader);
-        let Some(response) = self.talk.response.take() else { return };
-        self.report_usage(reader, usage, Some(&response.id));
-        if !response.is_stopped {
-            self.finish_user_words(reader);
-            self.history.has_gap |= self.talk.user.take().is_some_and(|user| user.words.is_empty());
+        if self.talk.response.is_none() {
+            self.begin_response(reader);
         }
+        let Some(mut response) = self.talk.response.take() else { return };
+        self.report_usage(reader, usage, Some(&response.id));
+        response.is_stopped |= stopped_nothing;
         let status = match content.turn_complete_reason.get() {
             _ if response.is_stopped => TurnStatus::Cancelled,
             None | Some("TURN_COMPLETE_REASON_UNSPECIFIED" | "NEED_MORE_INPUT") => TurnStatus::Completed,
             Some(_) => TurnStatus::Incomplete,
         };
         let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
-        let goes_on = status != TurnStatus::Cancelled && (response.goes_on || is_working);
+        let goes_on = if response.is_stopped { response.makes_way } else { response.goes_on || is_working };
+        let goes_on = goes_on || self.talk.takes_up_an_answer();
         let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
-        let is_final = !goes_on && !self.talk.takes_up_an_answer();
-        if is_final {
+        if !goes_on {
             self.talk.calls.retain(|call| call.answer.is_none());
         }
-        self.end_response(&response, status, reader.now);
-        let body = Body::TurnComplete(Box::new(TurnComplete { status, usage, is_final, has_open_calls, error: None }));
-        let event = Event { response_id: Text::owned(response.id), ..reader.event(body) };
-        self.events.push_back(event.clone());
-        self.response_ended(&event);
+        self.talk.goes_on = goes_on;
+        let told = TurnComplete { status, usage, is_final: !goes_on, has_open_calls, error: None };
+        self.end_response(reader, response, told);
         self.idle();
     }
 
@@ -299,7 +335,7 @@ impl Gemini {
         self.report_usage(reader, Some(usage), None);
     }
 
-    fn report_usage(&mut self, reader: &Reader<'_>, usage: Option<Usage>, response_id: Option<&str>) {
+    pub(super) fn report_usage(&mut self, reader: &Reader<'_>, usage: Option<Usage>, response_id: Option<&str>) {
         if let Some(usage) = usage {
             let event = reader.event(Body::Usage(Box::new(usage)));
             self.events.push_back(Event { response_id: Text::from(response_id), ..event });
@@ -326,8 +362,8 @@ impl Gemini {
     }
 
     fn malformed(&mut self, kind: Malformed, problem: &str, reader: &Reader<'_>) {
-        let event = malformed(&self.settings.secrets, kind, problem, reader.message, reader.now);
-        self.events.push_back(event);
+        let Some(message) = reader.message else { return };
+        self.events.push_back(malformed(&self.settings.secrets, kind, problem, message, reader.now));
     }
 
     fn called(&mut self, reader: &Reader<'_>, id: Option<&str>, name: &str, args: Option<&Value>) {
@@ -344,45 +380,6 @@ impl Gemini {
     }
 }
 
-/// Reads a message.
-fn read(text: &[u8], max_depth: usize) -> Result<ServerMessage<'_>, (Malformed, String)> {
-    // The parser gives up at 128 by itself.
-    if max_depth < 128 && depth(text) > max_depth {
-        return Err(too_deep(max_depth));
-    }
-    serde_json::from_slice(text).map_err(|_| problem(text, max_depth))
-}
-
-/// What is wrong with a message that did not fit: worth a second look, since it says which field.
-fn problem(text: &[u8], max_depth: usize) -> (Malformed, String) {
-    if depth(text) > max_depth {
-        return too_deep(max_depth);
-    }
-    let mut parser = serde_json::Deserializer::from_slice(text);
-    parser.disable_recursion_limit();
-    match <Value as serde::Deserialize>::deserialize(&mut parser).and_then(|value| parser.end().map(|()| value)) {
-        Err(error) => return (Malformed::BadJson, format!("invalid JSON: {error}")),
-        Ok(value) if !value.is_object() => return (Malformed::BadEvent, "event is not a JSON object".into()),
-        Ok(_) => {}
-    }
-    let mut parser = serde_json::Deserializer::from_slice(text);
-    let fitted: Result<ServerMessage<'_>, _> = serde_path_to_error::deserialize(&mut parser);
-    match fitted {
-        Err(error) => (Malformed::BadEvent, format!("field does not fit: {}: {}", error.path(), error.inner())),
-        Ok(_) => (Malformed::BadEvent, "event does not fit".into()),
-    }
-}
-
-fn too_deep(max_depth: usize) -> (Malformed, String) {
-    (Malformed::TooDeep, format!("message is nested deeper than {max_depth} levels"))
-}
-
-/// The first key of an object.
-fn first_key(text: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(text).ok()?;
-    value.as_object()?.keys().next().cloned()
-}
-
 /// Hz in a type such as "audio/pcm;rate=24000".
 fn rate_of(mime_type: &str) -> u32 {
     let rate = mime_type.split(';').find_map(|part| part.trim().strip_prefix("rate="));
@@ -397,37 +394,4 @@ fn is_empty(content: &ServerContent<'_>) -> bool {
         && !is_told(&content.url_context_metadata)
         && !is_told(&content.interim_input_transcription)
         && content.interaction_status.get().is_none()
-}
-
-impl Usage {
-    /// Reads Gemini's tokens. The input is the whole context of the turn; thoughts are not counted in the total.
-    pub(super) fn from_gemini(told: &UsageMetadata) -> Self {
-        let mut usage = Self {
-            input_tokens: told.prompt_token_count.0 + told.tool_use_prompt_token_count.0,
-            output_tokens: told.response_token_count.0,
-            total_tokens: told.total_token_count.0,
-            cached_tokens: told.cached_content_token_count.0,
-            ..Self::default()
-        };
-        for detail in told.prompt_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.input_audio_tokens += detail.token_count.0,
-                Some("IMAGE" | "VIDEO") => usage.input_image_tokens += detail.token_count.0,
-                _ => usage.input_text_tokens += detail.token_count.0,
-            }
-        }
-        for detail in told.cache_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.cached_audio_tokens += detail.token_count.0,
-                _ => usage.cached_text_tokens += detail.token_count.0,
-            }
-        }
-        for detail in told.response_tokens_details.iter().flatten() {
-            match detail.modality.as_deref() {
-                Some("AUDIO") => usage.output_audio_tokens += detail.token_count.0,
-                _ => usage.output_text_tokens += detail.token_count.0,
-            }
-        }
-        usage
-    }
 }

@@ -7,10 +7,13 @@ mod decode;
 mod history;
 mod profile;
 mod protocol;
+mod read;
 mod setup;
 mod switch;
 mod talk;
+mod tokens;
 mod told;
+mod update;
 mod wire;
 
 pub use backend::{backend, Backend, GEMINI, INPUT_RATE, OUTPUT_RATE, VERTEX};

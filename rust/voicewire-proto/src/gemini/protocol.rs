@@ -15,7 +15,7 @@ use crate::command::{Command, CommandId, ReceiptId};
 use crate::config::SessionConfig;
 use crate::error::Error;
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
-use crate::message::{Message, Text};
+use crate::message::Message;
 use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
 use crate::uplink::AudioEncoder;
@@ -58,6 +58,8 @@ pub struct Gemini {
     pub(super) late_samples: u64,
     /// Turns of context that wait until the model is silent.
     pub(super) context: Vec<Value>,
+    /// Whether turns are made by hand, as the session was set up.
+    is_manual: bool,
     /// Whether the user's turn was opened by hand.
     pub(super) activity_is_open: bool,
     /// When a cancelled response that nobody ends counts as ended.
@@ -103,6 +105,7 @@ impl Gemini {
             cancels: Vec::new(),
             late_samples: 0,
             context: Vec::new(),
+            is_manual: false,
             activity_is_open: false,
             muted_until: None,
             resumption: Resumption::default(),
@@ -116,9 +119,14 @@ impl Gemini {
         }
     }
 
-    /// Whether turns are made by hand.
+    /// Whether turns are made by hand: a change of that waits for the next connection.
     pub(super) fn is_manual(&self) -> bool {
-        self.settings.config.get("turn_detection").is_some_and(Value::is_null)
+        self.is_manual
+    }
+
+    /// Whether an answer was asked for and has not begun.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.talk.is_asked || (self.is_manual && self.talk.has_heard && !self.activity_is_open)
     }
 
     /// Tells the fate of a command; nobody waits for receipt 0.
@@ -137,13 +145,16 @@ impl Gemini {
 
     /// The server has taken our setup.
     pub(super) fn set_up(&mut self, reader: &Reader<'_>, session_id: Option<&str>) {
-        self.ready = true;
+        if std::mem::replace(&mut self.ready, true) {
+            return;
+        }
         self.session_id = session_id.map(str::to_owned);
         let is_first = !std::mem::replace(&mut self.was_open, true);
         let event = reader.event(if is_first { Body::Open } else { Body::Server });
         self.events.push_back(event.clone());
         if is_first {
-            return self.opened(reader.now);
+            self.opened(reader.now);
+            return self.idle();
         }
         self.replay();
         for (receipt, ignored) in self.switch.take().map(|switch| switch.receipts).unwrap_or_default() {
@@ -173,21 +184,14 @@ impl Gemini {
     }
 
     /// The response is over without the server's word, because the connection or our patience is.
-    pub(super) fn give_up_response(&mut self, now: Instant) {
+    pub(super) fn give_up_response(&mut self, usage: Option<Usage>, now: Instant) {
         let Some(response) = self.talk.response.take() else { return };
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
-        self.end_response(&response, status, now);
-        let body = Body::TurnComplete(Box::new(TurnComplete {
-            status,
-            usage: None,
-            is_final: true,
-            has_open_calls: false,
-            error: None,
-        }));
-        let event = Event { response_id: Text::owned(response.id), ..Event::ours(body, now) };
-        self.events.push_back(event.clone());
-        self.response_ended(&event);
+        let reader = Reader::ours(now);
+        self.report_usage(&reader, usage, Some(&response.id));
+        let told = TurnComplete { status, usage, is_final: true, has_open_calls: false, error: None };
+        self.end_response(&reader, response, told);
     }
 
     /// Who waits for the end of the response hears of it.
@@ -210,6 +214,7 @@ impl Gemini {
 
 impl Protocol for Gemini {
     fn start(&mut self, now: Instant) {
+        self.is_manual = self.settings.config.get("turn_detection").is_some_and(Value::is_null);
         self.send_setup(now);
     }
 
@@ -253,9 +258,11 @@ impl Protocol for Gemini {
         if self.muted_until.is_some_and(|until| until <= now) {
             self.muted_until = None;
             self.talk.owes_end = true;
-            self.give_up_response(now);
+            // The tokens follow with its late end.
+            self.give_up_response(None, now);
             self.idle();
         }
+        self.look_at_switch(now);
     }
 
     fn wants_switch(&self, now: Instant) -> bool {

@@ -92,10 +92,7 @@ impl EncodedSetup {
             "turn_detection" => self.turn_detection(value),
             "input_format" => is_pcm16(value) && value["rate"].as_u64().is_none_or(takes_rate),
             "output_format" => is_pcm16(value) && value["rate"].as_u64().is_none_or(|rate| rate == 24_000),
-            "input_transcription" => {
-                optional(setup, "inputAudioTranscription", value, |options| Some(transcription(options)));
-                value.get("model").is_none()
-            }
+            "input_transcription" => self.transcription(value),
             "tools" => optional(setup, "tools", value, |tools| Some(encode_tools(tools).into())),
             "tool_choice" => value.is_null() || value == "auto" || value == "none",
             "reasoning" => reasoning(setup, profile, value),
@@ -103,6 +100,21 @@ impl EncodedSetup {
             "history" => true,
             _ => value.is_null(),
         }
+    }
+
+    fn transcription(&mut self, value: &Value) -> bool {
+        let Some(options) = value.as_object() else { return value.is_null() };
+        let mut written = json!({});
+        for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
+            match name.as_str() {
+                "language" => written["languageCodes"] = json!([value]),
+                // There is one transcriber, and it takes no advice.
+                "model" | "prompt" => self.unexpressed.push(format!("input_transcription.{name}")),
+                _ => written[name] = value.clone(),
+            }
+        }
+        place(&mut self.setup, "inputAudioTranscription", written);
+        true
     }
 
     fn turn_detection(&mut self, value: &Value) -> bool {
@@ -175,6 +187,7 @@ fn reasoning(setup: &mut Map<String, Value>, profile: &Profile, value: &Value) -
     match (profile.thinking.as_str(), effort) {
         ("", _) => return false,
         (_, None) => place(setup, THINKING, value.clone()),
+        ("level", Some("none")) => place(setup, &format!("{THINKING}.thinkingLevel"), "MINIMAL".into()),
         ("level", Some(effort)) => place(setup, &format!("{THINKING}.thinkingLevel"), effort.to_uppercase().into()),
         (_, Some("none" | "minimal")) => place(setup, &format!("{THINKING}.thinkingBudget"), 0.into()),
         (_, Some("low")) => place(setup, &format!("{THINKING}.thinkingBudget"), 1024.into()),
@@ -200,16 +213,6 @@ fn encode_voice(voice: &Value) -> Value {
         Value::String(name) => json!({"prebuiltVoiceConfig": {"voiceName": name}}),
         other => other.clone(),
     }
-}
-
-fn transcription(options: &Value) -> Value {
-    let mut options = options.as_object().cloned().unwrap_or_default();
-    options.remove("model");
-    if let Some(language) = options.remove("language") {
-        options.insert("languageCodes".into(), json!([language]));
-    }
-    options.remove("prompt");
-    options.into()
 }
 
 fn function(tool: &Value) -> Value {

@@ -1,8 +1,9 @@
 //! From one connection to the next: handles, `goAway`, changes that need a new session, and what the new one is told.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use serde_json::{json, Value};
+use serde_json::{json, Map, Value};
 
 use super::protocol::Gemini;
 use super::setup::encode_setup;
@@ -20,15 +21,38 @@ pub(super) struct Resumption {
     is_current: bool,
     /// Whether the connection being made uses the handle.
     is_tried: bool,
-    /// Whether a refusal by policy was followed by a new connection already.
-    forgave_policy: bool,
+    /// Whether a close by policy was forgiven since a turn last came to its end.
+    pub(super) forgave_policy: Cell<bool>,
+    /// Whether the connection was cut without a word.
+    was_cut: Cell<bool>,
+    /// Whether the handle survived a connection that was cut before its greeting.
+    forgave_cut: bool,
     /// What the newest session knows of the one before it.
     pub(super) restored: &'static str,
 }
 
 impl Default for Resumption {
     fn default() -> Self {
-        Self { handle: None, is_current: true, is_tried: false, forgave_policy: false, restored: "none" }
+        Self {
+            handle: None,
+            is_current: true,
+            is_tried: false,
+            forgave_policy: Cell::new(false),
+            was_cut: Cell::new(false),
+            forgave_cut: false,
+            restored: "none",
+        }
+    }
+}
+
+impl Resumption {
+    /// Drops a handle that a connection without a greeting has used; returns whether there was one. A cut says nothing
+    /// of the handle, two in a row may.
+    fn refuse(&mut self, was_cut: bool) -> bool {
+        if was_cut && !std::mem::replace(&mut self.forgave_cut, true) {
+            return false;
+        }
+        self.is_tried && self.handle.take().is_some()
     }
 }
 
@@ -37,6 +61,8 @@ impl Default for Resumption {
 pub(super) struct Switch {
     /// When it happens at the latest; before that at a quiet moment.
     deadline: Instant,
+    /// When the timer last asked whether it is time.
+    looked_at: Option<Instant>,
     /// Commands that it carries out, with the options that they could not express.
     pub(super) receipts: Vec<(ReceiptId, Vec<String>)>,
 }
@@ -74,34 +100,44 @@ impl Gemini {
         self.ready && (switch.deadline <= now || (self.is_quiet() && !self.talk.playback.is_playing(now)))
     }
 
-    /// When the switch may become due by itself.
+    /// When the switch may become due by itself. A time that was looked at is not told again: who cannot switch then
+    /// would be called without an end.
     pub(super) fn next_switch(&self) -> Option<Instant> {
         let switch = self.switch.as_ref().filter(|_| self.ready)?;
         let silent = self.talk.playback.ends().filter(|_| self.is_quiet());
-        Some(silent.map_or(switch.deadline, |silent| silent.min(switch.deadline)))
+        let times = [silent, Some(switch.deadline)].into_iter().flatten();
+        times.filter(|time| switch.looked_at.is_none_or(|looked_at| *time > looked_at)).min()
+    }
+
+    pub(super) fn look_at_switch(&mut self, now: Instant) {
+        if let Some(switch) = &mut self.switch {
+            switch.looked_at = Some(now);
+        }
     }
 
     pub(super) fn recovery_from(&self, code: u16) -> Recovery {
+        self.resumption.was_cut.set(matches!(code, 1005 | 1006));
         match code {
             _ if !self.settings.reconnects => Recovery::Never,
             // 1000 is the limit of a connection's life, the others are the network's and the service's troubles.
             1000 | 1001 | 1005 | 1006 | 1011..=1014 => Recovery::Reconnect,
             // A known fault of the service, also a wrong model: once.
-            1008 if !self.resumption.forgave_policy => Recovery::Reconnect,
+            1008 if !self.resumption.forgave_policy.replace(true) => Recovery::Reconnect,
             _ => Recovery::Never,
         }
     }
 
     /// The connection is gone: what cannot go on in the next one is told.
     pub(super) fn left(&mut self, now: Instant) -> bool {
-        // The server did not take the handle.
-        let is_refused = !self.ready && self.resumption.is_tried && self.resumption.handle.take().is_some();
+        let was_cut = self.resumption.was_cut.take();
+        let is_refused = !self.ready && self.resumption.refuse(was_cut);
         self.ready = false;
         self.refusal = None;
         let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
         self.forget_outgoing(&error);
-        self.give_up_response(now);
-        self.usage = None;
+        self.leave_user_turn(now);
+        let usage = self.usage.take();
+        self.give_up_response(usage, now);
         self.activity_is_open = false;
         let has_handle = self.resumption.handle.is_some();
         let lost = self.talk.calls.iter().filter(|call| !(has_handle && call.in_handle)).map(|call| call.id.clone());
@@ -116,15 +152,16 @@ impl Gemini {
     /// Says who we are, and what was.
     pub(super) fn send_setup(&mut self, _now: Instant) {
         let encoded = encode_setup(&self.settings.profile, &self.settings.config);
-        let mut setup = serde_json::Map::new();
+        let mut setup = Map::new();
         setup.insert("model".into(), self.settings.model.clone().into());
         setup.extend(encoded.setup);
-        let resumes = setup.entry("sessionResumption").or_insert_with(|| json!({}));
-        if let Some(handle) = &self.resumption.handle {
-            resumes["handle"] = handle.as_str().into();
+        if self.settings.reconnects {
+            setup.entry("sessionResumption").or_insert_with(|| json!({}));
         }
-        if !self.settings.reconnects && self.resumption.handle.is_none() {
-            setup.remove("sessionResumption");
+        if let Some(handle) = &self.resumption.handle {
+            object_in(&mut setup, "sessionResumption").insert("handle".into(), handle.as_str().into());
+            // The session has its history, and would take the next turns for it.
+            setup.remove("historyConfig");
         }
         self.resumption.is_tried = self.resumption.handle.is_some();
         self.resumption.restored = match () {
@@ -141,6 +178,12 @@ impl Gemini {
 
     /// What the new session does not know of the old one, behind its setup.
     pub(super) fn replay(&mut self) {
+        self.resumption.forgave_cut = false;
+        if self.resumption.restored != "resumed" {
+            // What waited is part of the history and of the setup.
+            self.context.clear();
+            self.talk.model_spoke = false;
+        }
         if self.resumption.restored != "resumed" && self.settings.profile.history_config && !self.history.is_empty() {
             let turns = self.history.turns();
             self.push_history(turns);
@@ -150,34 +193,50 @@ impl Gemini {
         for answer in answers {
             self.push("toolResponse", serde_json::from_str(&answer).unwrap_or_default(), None);
         }
+        if let Some((kind, question)) = self.talk.question.clone() {
+            self.talk.is_asked = true;
+            self.push(kind, question, None);
+        }
+        self.idle();
     }
 
     /// Whether nothing is going on but sound.
     fn is_quiet(&self) -> bool {
         self.talk.response.is_none()
+            && self.talk.user.is_none()
             && self.talk.calls.is_empty()
-            && !self.talk.is_asked
+            && !self.talk.goes_on
             && !self.activity_is_open
-            && self.talk.user.as_ref().is_none_or(|user| !user.is_speaking)
+            && !self.awaits_answer()
             && (self.resumption.is_current || self.resumption.handle.is_none())
     }
 
     fn switch_by(&mut self, deadline: Instant) -> &mut Switch {
-        let switch = self.switch.get_or_insert(Switch { deadline, receipts: Vec::new() });
+        let switch = self.switch.get_or_insert(Switch { deadline, looked_at: None, receipts: Vec::new() });
         switch.deadline = switch.deadline.min(deadline);
         switch
     }
 
     /// Models that take no history forget turns of context as soon as somebody speaks; their instructions they keep.
-    fn prepare_replay(&self, setup: &mut serde_json::Map<String, Value>) {
+    fn prepare_replay(&self, setup: &mut Map<String, Value>) {
         if self.settings.profile.history_config {
             setup.insert("historyConfig".into(), json!({"initialHistoryInClientContent": true}));
             return;
         }
         let part = json!({"text": format!("The conversation so far:\n{}", self.history.text())});
-        let instruction = setup.entry("systemInstruction").or_insert_with(|| json!({"parts": []}));
-        if let Some(parts) = instruction["parts"].as_array_mut() {
-            parts.push(part);
+        let instruction = object_in(setup, "systemInstruction");
+        match instruction.get_mut("parts") {
+            Some(Value::Array(parts)) => parts.push(part),
+            _ => drop(instruction.insert("parts".into(), json!([part]))),
         }
     }
+}
+
+/// The object under `key`; what is no object gives way to an empty one.
+fn object_in<'a>(setup: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+    let value = setup.entry(key).or_insert(Value::Null);
+    if !value.is_object() {
+        *value = json!({});
+    }
+    value.as_object_mut().expect("made an object above")
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use crate::playback::Playback;
 
 /// The response, the user's turn and the calls that are under way.
@@ -18,6 +20,8 @@ pub(super) struct Talk {
     pub(super) has_heard: bool,
     /// Whether a response was asked for and has not begun.
     pub(super) is_asked: bool,
+    /// The message that asked for it, for a connection that does not know of it.
+    pub(super) question: Option<(&'static str, Value)>,
     /// Whether what the server stops next was stopped by a message of ours.
     pub(super) expects_interruption: bool,
     /// Whether the model has begun a turn in this session.
@@ -28,6 +32,10 @@ pub(super) struct Talk {
     pub(super) owes_end: bool,
     /// Whether what comes until then is of that response, and dropped.
     pub(super) drops_rest: bool,
+    /// Whether the server interrupted where no response was open.
+    pub(super) stopped_nothing: bool,
+    /// Whether the turn that ended last is not the end of the answer.
+    pub(super) goes_on: bool,
 }
 
 /// The response in progress.
@@ -44,6 +52,10 @@ pub(super) struct Response {
     pub(super) is_muted: bool,
     /// Whether its calls were answered, and nothing came since of what the model makes of it.
     pub(super) goes_on: bool,
+    /// Whether the answer to a call is to interrupt it.
+    pub(super) makes_way: bool,
+    /// The item of the spoken turn that it answers.
+    pub(super) user_item: Option<String>,
     pub(super) odd_reported: bool,
     /// Whether all of it has come, though the server waits for it to have been played.
     pub(super) is_generated: bool,
@@ -88,6 +100,8 @@ impl Talk {
         self.model_spoke &= resumes;
         self.owes_end = false;
         self.drops_rest = false;
+        self.stopped_nothing = false;
+        self.goes_on = false;
     }
 
     pub(super) fn take_back(&mut self, call_id: &str) {
@@ -107,6 +121,11 @@ impl Talk {
         self.calls.iter().any(|call| !call.is_blocking && call.answer.is_some())
     }
 
+    /// Whether a call was answered and the model has not gone on.
+    pub(super) fn has_answers(&self) -> bool {
+        self.calls.iter().any(|call| call.answer.is_some())
+    }
+
     /// Id of the response in progress.
     pub(super) fn response_id(&self) -> Option<&str> {
         self.response.as_ref().map(|response| response.id.as_str())
@@ -123,6 +142,8 @@ impl Response {
             is_stopped: false,
             is_muted: false,
             goes_on: false,
+            makes_way: false,
+            user_item: None,
             odd_reported: false,
             is_generated: false,
         }

@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use super::decode::Reader;
 use super::protocol::Gemini;
 use super::talk::{Call, Response, UserTurn};
-use crate::event::{Body, Event, TurnStatus};
+use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::item::{ItemChange, ItemFields};
 use crate::message::Text;
 
@@ -17,17 +17,22 @@ impl Gemini {
         if self.talk.response.is_some() {
             return self.goes_on();
         }
-        if self.talk.has_heard && !self.talk.is_asked {
-            self.begin_user_turn(Some(reader), reader.now);
+        let goes_on = std::mem::take(&mut self.talk.goes_on) || self.talk.has_answers();
+        let infers_speech = !self.talk.tells_speech || self.is_manual();
+        if self.talk.has_heard && infers_speech && !self.talk.is_asked && !goes_on {
+            self.begin_user_turn(reader);
         }
         self.commit_user_turn(reader);
         self.talk.has_heard = false;
         self.talk.is_asked = false;
+        self.talk.question = None;
         self.talk.model_spoke = true;
         self.talk.calls.retain(|call| call.answer.is_none());
+        self.talk.stopped_nothing = false;
         let id = self.ids.next("resp");
         let event = Event { response_id: Text::owned(id.as_str()), ..reader.event(Body::ResponseStarted) };
-        self.talk.response = Some(Response::new(id));
+        let user_item = self.talk.user.as_ref().map(|user| user.item_id.clone());
+        self.talk.response = Some(Response { user_item, ..Response::new(id) });
         self.events.push_back(event);
     }
 
@@ -55,24 +60,22 @@ impl Gemini {
     }
 
     /// The item of what the user says by voice; its id. A turn that was answered is over.
-    pub(super) fn begin_user_turn(&mut self, reader: Option<&Reader<'_>>, now: Instant) -> String {
+    pub(super) fn begin_user_turn(&mut self, reader: &Reader<'_>) -> String {
         if let Some(user) = &self.talk.user {
             return user.item_id.clone();
         }
         let id = self.ids.next("item");
         self.talk.user = Some(UserTurn::new(id.clone()));
-        let event = reader.map_or_else(|| Event::ours(Body::Wire, now), |reader| reader.event(Body::Wire));
-        self.events.push_back(told(event, message(&id, "user", "in_progress", "", true)));
+        self.events.push_back(told(reader.event(Body::Wire), message(&id, "user", "in_progress", "", true)));
         id
     }
 
     /// The user began to speak, as told or as an interruption lets us know.
     pub(super) fn speech_started(&mut self, reader: &Reader<'_>, ms: Option<i64>) {
         if self.talk.user.as_ref().is_some_and(|user| user.is_committed) {
-            self.finish_user_words(reader);
-            self.talk.user = None;
+            self.end_user_turn(reader);
         }
-        let item_id = self.begin_user_turn(Some(reader), reader.now);
+        let item_id = self.begin_user_turn(reader);
         if let Some(user) = &mut self.talk.user {
             user.is_speaking = true;
         }
@@ -95,13 +98,19 @@ impl Gemini {
     pub(super) fn finish_user_words(&mut self, reader: &Reader<'_>) {
         let Some(user) = &mut self.talk.user else { return };
         let Some(words) = user.untold_words().map(str::to_owned) else { return };
-        user.told = Some(words.len());
+        let known = user.told.replace(words.len()).unwrap_or_default();
         let item_id = user.item_id.clone();
-        self.history.add("user", &words);
+        self.history.add("user", &words[known..]);
         let text = Text::owned(words.as_str());
         self.of_item(reader.event(Body::InputTranscript { text, is_final: true }), &item_id);
         let fields = ItemFields { transcript: words, ..message(&item_id, "user", "completed", "", true) };
         self.events.push_back(told(reader.event(Body::Wire), fields));
+    }
+
+    /// The user's turn is over.
+    fn end_user_turn(&mut self, reader: &Reader<'_>) {
+        self.finish_user_words(reader);
+        self.history.has_gap |= self.talk.user.take().is_some_and(|user| user.words.is_empty());
     }
 
     /// Nothing of the answer is to be heard any more; `event` is told as the interruption.
@@ -121,8 +130,21 @@ impl Gemini {
         self.events.push_back(event);
     }
 
-    /// The response is over: its item is whole.
-    pub(super) fn end_response(&mut self, response: &Response, status: TurnStatus, now: Instant) {
+    /// The response is over, and with it the spoken turn that it answered: their items are whole.
+    pub(super) fn end_response(&mut self, reader: &Reader<'_>, response: Response, turn: TurnComplete) {
+        if response.user_item.is_some()
+            && self.talk.user.as_ref().map(|user| &user.item_id) == response.user_item.as_ref()
+        {
+            self.end_user_turn(reader);
+        }
+        self.end_item(&response, turn.status, reader.now);
+        let event = reader.event(Body::TurnComplete(Box::new(turn)));
+        let event = Event { response_id: Text::owned(response.id), ..event };
+        self.events.push_back(event.clone());
+        self.response_ended(&event);
+    }
+
+    fn end_item(&mut self, response: &Response, status: TurnStatus, now: Instant) {
         let Some(id) = &response.item_id else { return };
         self.history.add("model", &response.words);
         let status = if status == TurnStatus::Completed { "completed" } else { "incomplete" };
@@ -141,6 +163,9 @@ impl Gemini {
         let item_id = self.ids.next("item");
         self.history.add("model", &format!("[called {name} with {arguments}]"));
         if !self.talk.calls.iter().any(|call| call.id == call_id) {
+            if self.talk.calls.len() == CALLS {
+                self.talk.calls.remove(0);
+            }
             self.talk.calls.push(Call {
                 id: call_id.clone(),
                 name: name.to_owned(),
@@ -181,6 +206,12 @@ impl Gemini {
             Some(behavior) => behavior != "NON_BLOCKING",
             None => !self.settings.profile.tools_nonblocking_default,
         }
+    }
+
+    /// Words of the user that wait for an answer are told with the connection that they came on.
+    pub(super) fn leave_user_turn(&mut self, now: Instant) {
+        self.finish_user_words(&Reader::ours(now));
+        self.history.has_gap |= self.talk.user.as_ref().is_some_and(|user| user.words.is_empty());
     }
 
     /// The model does not want the results of these calls any more.
@@ -237,6 +268,9 @@ impl Gemini {
         self.events.push_back(Event { response_id, ..event });
     }
 }
+
+/// Calls remembered; of those without an answer the oldest is forgotten first.
+const CALLS: usize = 64;
 
 fn told(event: Event, fields: ItemFields) -> Event {
     Event { change: Some(Box::new(ItemChange::Told(Box::new(fields)))), ..event }

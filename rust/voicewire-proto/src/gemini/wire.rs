@@ -14,22 +14,22 @@ use serde_json::Value;
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ServerMessage<'a> {
     #[serde(borrow)]
-    pub(super) setup_complete: Option<SetupComplete<'a>>,
+    pub(super) setup_complete: Option<Object<SetupComplete<'a>>>,
     #[serde(borrow)]
-    pub(super) server_content: Option<ServerContent<'a>>,
+    pub(super) server_content: Option<Object<ServerContent<'a>>>,
     #[serde(borrow)]
-    pub(super) tool_call: Option<ToolCall<'a>>,
+    pub(super) tool_call: Option<Object<ToolCall<'a>>>,
     #[serde(borrow)]
-    pub(super) tool_call_cancellation: Option<Cancellation<'a>>,
+    pub(super) tool_call_cancellation: Option<Object<Cancellation<'a>>>,
     #[serde(borrow)]
-    pub(super) go_away: Option<GoAway<'a>>,
+    pub(super) go_away: Option<Object<GoAway<'a>>>,
     #[serde(borrow)]
-    pub(super) session_resumption_update: Option<Resumption<'a>>,
+    pub(super) session_resumption_update: Option<Object<Resumption<'a>>>,
     #[serde(borrow)]
-    pub(super) voice_activity: Option<VoiceActivity<'a>>,
+    pub(super) voice_activity: Option<Object<VoiceActivity<'a>>>,
     #[serde(borrow)]
-    pub(super) voice_activity_detection_signal: Option<VadSignal<'a>>,
-    pub(super) usage_metadata: Option<UsageMetadata>,
+    pub(super) voice_activity_detection_signal: Option<Object<VadSignal<'a>>>,
+    pub(super) usage_metadata: Option<Object<UsageMetadata>>,
     /// No kind of the protocol; relays and the service's front end send it.
     pub(super) error: Option<Value>,
 }
@@ -45,11 +45,11 @@ pub(super) struct SetupComplete<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ServerContent<'a> {
     #[serde(borrow)]
-    pub(super) model_turn: Option<Content<'a>>,
+    pub(super) model_turn: Option<Object<Content<'a>>>,
     #[serde(borrow)]
-    pub(super) input_transcription: Option<Transcription<'a>>,
+    pub(super) input_transcription: Option<Object<Transcription<'a>>>,
     #[serde(borrow)]
-    pub(super) output_transcription: Option<Transcription<'a>>,
+    pub(super) output_transcription: Option<Object<Transcription<'a>>>,
     pub(super) interrupted: Option<bool>,
     pub(super) generation_complete: Option<bool>,
     pub(super) turn_complete: Option<bool>,
@@ -66,7 +66,7 @@ pub(super) struct ServerContent<'a> {
 #[serde(default)]
 pub(super) struct Content<'a> {
     #[serde(borrow)]
-    pub(super) parts: Option<Vec<Part<'a>>>,
+    pub(super) parts: Option<Vec<Object<Part<'a>>>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -76,7 +76,7 @@ pub(super) struct Part<'a> {
     pub(super) text: Str<'a>,
     pub(super) thought: Option<bool>,
     #[serde(borrow)]
-    pub(super) inline_data: Option<Blob<'a>>,
+    pub(super) inline_data: Option<Object<Blob<'a>>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -100,7 +100,7 @@ pub(super) struct Transcription<'a> {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ToolCall<'a> {
     #[serde(borrow)]
-    pub(super) function_calls: Option<Vec<FunctionCall<'a>>>,
+    pub(super) function_calls: Option<Vec<Object<FunctionCall<'a>>>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -152,20 +152,20 @@ pub(super) struct VadSignal<'a> {
     pub(super) vad_signal_type: Str<'a>,
 }
 
-/// Tokens; Vertex says `candidates…` where AI Studio says `response…`.
+/// Tokens; Vertex says `candidates…` where AI Studio says `response…`. A relay may say both.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct UsageMetadata {
     pub(super) prompt_token_count: Count,
     pub(super) cached_content_token_count: Count,
-    #[serde(alias = "candidatesTokenCount")]
     pub(super) response_token_count: Count,
+    pub(super) candidates_token_count: Count,
     pub(super) tool_use_prompt_token_count: Count,
     pub(super) total_token_count: Count,
-    pub(super) prompt_tokens_details: Option<Vec<ModalityTokens>>,
-    pub(super) cache_tokens_details: Option<Vec<ModalityTokens>>,
-    #[serde(alias = "candidatesTokensDetails")]
-    pub(super) response_tokens_details: Option<Vec<ModalityTokens>>,
+    pub(super) prompt_tokens_details: Option<Vec<Object<ModalityTokens>>>,
+    pub(super) cache_tokens_details: Option<Vec<Object<ModalityTokens>>>,
+    pub(super) response_tokens_details: Option<Vec<Object<ModalityTokens>>>,
+    pub(super) candidates_tokens_details: Option<Vec<Object<ModalityTokens>>>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -191,6 +191,39 @@ impl ServerMessage<'_> {
             (self.usage_metadata.is_some(), "usageMetadata"),
         ];
         kinds.into_iter().find(|(is_there, _)| *is_there).map(|(_, name)| name)
+    }
+}
+
+/// Fields of a JSON object: derived readers would take a list of values, too.
+#[derive(Debug)]
+pub(super) struct Object<T>(T);
+
+impl<T> std::ops::Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(ObjectOnly(deserializer)).map(Object)
+    }
+}
+
+struct ObjectOnly<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -265,7 +298,10 @@ impl Visitor<'_> for CountVisitor {
     }
 }
 
-/// Seconds of a duration such as "1.880s" or "50s".
+/// Seconds of a duration such as "1.880s" or "50s"; None for a negative one or one beyond those of proto3 JSON.
 pub(super) fn seconds(text: &str) -> Option<f64> {
-    text.strip_suffix('s')?.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+    text.strip_suffix('s')?.parse().ok().filter(|seconds| (0.0..=LONGEST_S).contains(seconds))
 }
+
+/// Some 10,000 years.
+const LONGEST_S: f64 = 315_576_000_000.0;
