@@ -101,8 +101,9 @@ class Reconnect:
         max_delay: Longest wait.
         jitter: Share of the wait that is random, 0 to 1: clients cut together must not return together.
         initial: Whether a failed first ``connect`` is retried as well.
-        replay_audio: What is sent again: "turn" (since the last committed turn), "unproved" (what nothing
-            proved read), or "none".
+        replay_audio: Audio that is sent again where a connection was lost: "turn" (the open turn, and what no pong
+            proved read, at least the last 500 ms where the server ends turns), "unproved" (what no pong proved read),
+            or "none"; at most ``Limits.input_ring_ms``. Without pings all that was written counts as read.
         min_session: Three sessions in a row that lived shorter than this end it.
     """
 

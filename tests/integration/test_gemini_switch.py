@@ -59,7 +59,7 @@ async def test_the_state_stays_open_throughout_a_switch() -> None:
         session.on(vw.Reconnected, lambda _: states.add((session.state, session.reconnecting)))
         await until(aiter(session), vw.Reconnected)
 
-    assert states == {("open", False)}
+        assert states == {("open", False)}
 
 
 async def test_a_response_is_heard_to_its_end_before_the_switch() -> None:

@@ -269,7 +269,9 @@ impl Driver {
     pub(crate) fn collect(&mut self) {
         while let Some(event) = self.protocol.poll_event() {
             self.measure(&event);
-            self.replay.told(&event.body, self.protocol.turns_by_hand());
+            if self.replay.keeps() && matches!(event.body, Body::SpeechStarted(_) | Body::InputCommitted) {
+                self.replay.told(&event.body);
+            }
             let weight = event.weight();
             self.shared.stats.events.add(1);
             let delivery = self.delivery(Item::Event(Box::new(event)), weight);
@@ -366,6 +368,9 @@ impl Driver {
     fn feed_audio(&mut self, link: &mut Link, message: Bytes, samples: usize) {
         self.protocol.audio_goes_out();
         self.transmit(link);
+        if !self.replay.keeps() {
+            return self.feed(link, message);
+        }
         self.replay.written(&message, samples);
         self.feed(link, message);
         if link.keepalive.is_off() {

@@ -24,6 +24,8 @@ pub(crate) struct Replay {
     proved: u64,
     /// Before this the user has ended a turn or taken it back.
     floor: u64,
+    /// Whether the user ends turns: the open one began at `floor`.
+    by_hand: bool,
     /// Where the open turn began; None while nobody is known to speak.
     turn: Option<u64>,
     /// Number of the ping that asks, and what its answer proves.
@@ -48,6 +50,7 @@ impl Replay {
             sent: 0,
             proved: 0,
             floor: 0,
+            by_hand: false,
             turn: None,
             asked: None,
             asked_at: None,
@@ -56,19 +59,20 @@ impl Replay {
 
     /// Begins with a connection that has no audio yet; `by_hand` where the user ends turns.
     pub(crate) fn connected(&mut self, sample_rate: u32, by_hand: bool) {
-        let turn = by_hand.then_some(0);
-        *self = Self { sample_rate, turn, ..Self::new(self.policy, self.ring_ms) };
+        *self = Self { sample_rate, by_hand, ..Self::new(self.policy, self.ring_ms) };
     }
 
     /// Audio was written.
     pub(crate) fn written(&mut self, message: &Bytes, samples: usize) {
-        if self.policy == ReplayAudio::None {
-            return;
-        }
         self.sent += samples as u64;
         self.kept_samples += samples as u64;
         self.kept.push_back((message.clone(), samples));
         self.trim();
+    }
+
+    /// Whether anything is kept at all.
+    pub(crate) fn keeps(&self) -> bool {
+        self.policy != ReplayAudio::None
     }
 
     /// Whether the peer is to be asked with a ping what it has read; never while a question is open.
@@ -110,9 +114,9 @@ impl Replay {
     }
 
     /// Takes note of what the server tells of the user's speech, where it is the one who ends turns.
-    pub(crate) fn told(&mut self, body: &Body, by_hand: bool) {
+    pub(crate) fn told(&mut self, body: &Body) {
         match body {
-            _ if by_hand => self.turn = Some(self.floor),
+            _ if self.by_hand => {}
             Body::SpeechStarted(ms) => {
                 let told = ms.map(|ms| ms.max(0).unsigned_abs() * u64::from(self.sample_rate) / 1000);
                 self.turn = Some(told.filter(|at| *at <= self.sent).unwrap_or(self.onset()));
@@ -144,6 +148,7 @@ impl Replay {
 
     fn needed_from(&self) -> u64 {
         let needed = match self.policy {
+            ReplayAudio::Turn if self.by_hand => self.floor,
             ReplayAudio::Turn => self.proved.min(self.turn.unwrap_or(self.onset())),
             ReplayAudio::Unproved => self.proved,
             ReplayAudio::None => self.sent,
@@ -213,7 +218,7 @@ mod tests {
     #[test]
     fn an_open_utterance_is_sent_again_from_its_start() {
         let mut replay = replay(ReplayAudio::Turn, false, 10);
-        replay.told(&Body::SpeechStarted(Some(300)), false);
+        replay.told(&Body::SpeechStarted(Some(300)));
         write(&mut replay, 10..20);
         replay.asked(1, Instant::now());
         replay.answered(1);
@@ -223,8 +228,8 @@ mod tests {
     #[test]
     fn an_utterance_that_was_committed_is_not_sent_again() {
         let mut replay = replay(ReplayAudio::Turn, false, 10);
-        replay.told(&Body::SpeechStarted(Some(300)), false);
-        replay.told(&Body::InputCommitted, false);
+        replay.told(&Body::SpeechStarted(Some(300)));
+        replay.told(&Body::InputCommitted);
         write(&mut replay, 10..20);
         replay.asked(1, Instant::now());
         replay.answered(1);
@@ -236,7 +241,7 @@ mod tests {
         let mut replay = replay(ReplayAudio::Turn, true, 4);
         replay.turn_ended();
         write(&mut replay, 4..14);
-        replay.told(&Body::InputCommitted, true);
+        replay.told(&Body::InputCommitted);
         replay.asked(1, Instant::now());
         replay.answered(1);
         assert_eq!(taken(&mut replay), (4..14).collect::<Vec<_>>());
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_where_nobody_wants_it_or_all_was_read() {
+    fn nothing_is_sent_again_where_nobody_wants_it_or_all_was_read() {
         assert!(taken(&mut replay(ReplayAudio::None, true, 4)).is_empty());
         let mut replay = replay(ReplayAudio::Turn, true, 4);
         replay.all_read();

@@ -138,9 +138,7 @@ impl Gemini {
 
     /// Sends a message of one kind; its receipt resolves once it is written.
     pub(super) fn push(&mut self, kind: &str, value: Value, settles: Option<ReceiptId>) {
-        let mut message = Map::new();
-        message.insert(kind.to_owned(), value);
-        self.outgoing.push_back(Transmit { text: Value::Object(message).to_string(), settles });
+        self.outgoing.push_back(Transmit { text: message(kind, value), settles });
     }
 
     /// The server has taken our setup.
@@ -205,11 +203,21 @@ impl Gemini {
     /// What was not written is lost with its connection.
     pub(super) fn forget_outgoing(&mut self, error: &Error) {
         for transmit in std::mem::take(&mut self.outgoing) {
+            let is_question = |(kind, value): &(&'static str, Value)| transmit.text == message(kind, value.clone());
+            if self.talk.question.as_ref().is_some_and(is_question) {
+                // Whoever asked hears that it failed.
+                self.talk.question = None;
+            }
             if let Some(receipt) = transmit.settles {
                 self.settle(receipt, Outcome::Failed(error.clone()), Vec::new());
             }
         }
     }
+}
+
+/// The message of one kind.
+fn message(kind: &str, value: Value) -> String {
+    Value::Object(Map::from_iter([(kind.to_owned(), value)])).to_string()
 }
 
 impl Protocol for Gemini {
