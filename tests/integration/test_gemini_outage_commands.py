@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from tests.integration.gemini_peer import (
     NOT_RESUMABLE,
     TURN_COMPLETE,

@@ -135,8 +135,13 @@ async def test_pcm16_has_its_bytes_too() -> None:
 @pytest.mark.parametrize(
     ("samples", "options", "error", "told"),
     [
-        (LINE, {"encoding": "mp3"}, ValueError, "encoding is not one of pcm16, g711_ulaw, g711_alaw: \"mp3\""),
-        (LINE, {"encoding": "g711_ulaw", "sample_rate": 16_000}, ValueError, "sample_rate of g711_ulaw is not 8000 Hz: 16000"),
+        (LINE, {"encoding": "mp3"}, ValueError, 'encoding is not one of pcm16, g711_ulaw, g711_alaw: "mp3"'),
+        (
+            LINE,
+            {"encoding": "g711_ulaw", "sample_rate": 16_000},
+            ValueError,
+            "sample_rate of g711_ulaw is not 8000 Hz: 16000",
+        ),
         (np.zeros(8, np.int16), {"encoding": "g711_alaw"}, TypeError, "samples is not bytes-like"),
         ("text", {"encoding": "g711_alaw"}, TypeError, "samples is not bytes-like"),
     ],
@@ -154,9 +159,8 @@ async def test_what_is_no_g711_names_the_argument(
 async def test_gemini_has_no_g711_and_says_so() -> None:
     with vw.Simulator(pace=0) as simulator:
         simulator.script = [{"audio": "echo"}]
-        client = vw.RealtimeClient(
-            "gemini/gemini-3.8-live", url=simulator.gemini_url, api_key="k", input_format="g711_ulaw", turn_detection=None
-        )
+        options = {"input_format": "g711_ulaw", "turn_detection": None}
+        client = vw.RealtimeClient("gemini/gemini-3.8-live", url=simulator.gemini_url, api_key="k", **options)
         async with client:
             client.send_audio(LINE, encoding="g711_ulaw")
             client.commit_audio()
