@@ -1,4 +1,4 @@
-"""Samples outside a session: resampling, base64, float and PCM16, WAV files.
+"""Samples outside a session: resampling, base64, float and PCM16, WAV files, what a listener has heard.
 
 Samples are mono int16. What ``send_audio`` takes is taken here as well.
 """
@@ -17,6 +17,7 @@ from voicewire._voicewire import (
     float_to_pcm16,
     pcm16_to_float,
 )
+from voicewire.playback import PlaybackClock, Played
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.int16]
 
 __all__ = [
+    "PlaybackClock",
+    "Played",
     "Resampler",
     "base64_decode",
     "base64_encode",
