@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from voicewire import parse
 
-__all__ = ["Played", "PlaybackClock"]
+__all__ = ["PlaybackClock", "Played"]
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,12 @@ class PlaybackClock:
         """A response is complete: no more audio of it comes."""
         with self._lock:
             self._open.discard(response_id or "")
+        self._wake()
+
+    def abandon(self) -> None:
+        """No response is under way any more; what came of them plays on."""
+        with self._lock:
+            self._open.clear()
         self._wake()
 
     def reset(self) -> None:
