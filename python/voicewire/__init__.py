@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicewire import audio, raw
+    from voicewire import audio, devices, raw
     from voicewire.audio_client import AudioClient
     from voicewire.calls import Calls, SyncCalls
     from voicewire.capabilities import Capabilities
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         ConnectError,
         ConnectionClosed,
         ConnectTimeout,
+        DeviceError,
         ForkedError,
         HandlerError,
         InternalError,
@@ -104,6 +105,7 @@ __all__ = [
     "Cost",
     "CostCollector",
     "Delta",
+    "DeviceError",
     "ErrorEvent",
     "Event",
     "ForkedError",
@@ -157,6 +159,7 @@ __all__ = [
     "create_client_secret",
     "create_client_secret_sync",
     "create_realtime",
+    "devices",
     "generate_id",
     "raw",
 ]
@@ -197,7 +200,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("voicewire")
-    elif name in ("audio", "raw"):
+    elif name in ("audio", "devices", "raw"):
         value = import_module(f"voicewire.{name}")
     else:
         value = getattr(import_module(f"voicewire.{_ORIGINS.get(name, 'events')}"), name)

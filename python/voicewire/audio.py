@@ -50,7 +50,7 @@ def merge_int16_arrays(left: Any, right: Any) -> Samples:
     """
     import numpy as np
 
-    return np.concatenate([_int16("left", left), _int16("right", right)])
+    return np.concatenate([as_int16("left", left), as_int16("right", right)])
 
 
 def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
@@ -89,7 +89,8 @@ def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> N
         file.writeframes(array.astype("<i2", copy=False).tobytes())
 
 
-def _int16(name: str, samples: object) -> Samples:
+def as_int16(name: str, samples: object) -> Samples:
+    """Take a 1-D int16 array, or bytes-like little-endian PCM16; raises as ``merge_int16_arrays`` does."""
     import numpy as np
 
     if isinstance(samples, (bytes, bytearray, memoryview)):

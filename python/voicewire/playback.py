@@ -85,13 +85,19 @@ class PlaybackClock:
             now = self._clock()
             self._ends = item.ends = max(self._ends, now + self._latency) + count / rate
 
-    def advance(self, samples: int) -> None:
-        """Tell that the speaker took this many samples of the queue; silence that it played does not count."""
+    def advance(self, samples: int, item_id: str | None = None) -> None:
+        """Tell that the speaker took this many samples; silence that it played in between does not count.
+
+        Args:
+            samples: How many it took.
+            item_id: Of which item; None: of what waits, in the order in which the items came.
+        """
         with self._lock:
             now, left = self._clock(), samples
             self._settle(now)
             self._is_driven, self._advanced_at = True, now
-            for item in self._items.values():
+            items = self._items.values() if item_id is None else filter(None, [self._items.get(item_id)])
+            for item in items:
                 if left <= 0:
                     break
                 taken = min(left, item.queued)
@@ -205,6 +211,12 @@ class PlaybackClock:
         with self._lock:
             item = self._items.get(item_id or "")
             return None if item is None else self._played(item, self._clock())
+
+    def is_flushed(self, item_id: str | None) -> bool:
+        """Whether an item was cut by ``flush``: more of it must not be played."""
+        with self._lock:
+            item = self._items.get(item_id or "")
+            return item is not None and item.is_flushed
 
     @property
     def playing(self) -> Played | None:
