@@ -83,7 +83,7 @@ class FileBackend:
 
         if self._speaker is None:
             raise DeviceError.of("no_device", "no file to write")
-        file = wave.open(os.fspath(self._speaker), "wb")
+        file = wave.open(os.fspath(self._speaker), "wb")  # noqa: SIM115  (closed with the stream)
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)

@@ -23,7 +23,9 @@ log = logging.getLogger("voicewire")
 
 
 class Microphone:
-    """Records from a device, chunk by chunk::
+    """Records from a device, chunk by chunk.
+
+    Example::
 
         async with vw.devices.Microphone() as microphone:
             async for chunk in microphone:

@@ -23,7 +23,9 @@ __all__ = ["Speaker"]
 
 
 class Speaker:
-    """Plays answers on a device, in the order in which they came::
+    """Plays answers on a device, in the order in which they came.
+
+    Example::
 
         async with vw.devices.Speaker() as speaker:
             async for event in client:
