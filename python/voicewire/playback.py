@@ -82,6 +82,7 @@ class PlaybackClock:
             item.received += count
             if item.is_flushed:
                 return
+            item.playable = item.received
             now = self._clock()
             self._ends = item.ends = max(self._ends, now + self._latency) + count / rate
 
@@ -108,11 +109,17 @@ class PlaybackClock:
             self._wake()
 
     def report(self, item_id: str | None, samples: int) -> None:
-        """Tell how many samples of an item were heard so far; the highest report counts, at most what came."""
+        """Tell how many samples of an item were heard so far; the highest report counts, at most what came.
+
+        A player may tell after a flush what was heard until then.
+        """
+        count = parse.integer("samples", samples)
         with self._lock:
             item = self._items.get(item_id or "")
-            if item is not None and not item.is_flushed:
-                item.reported = max(item.reported or 0, parse.integer("samples", samples))
+            if item is not None and item.flushed is not None:
+                item.flushed = max(item.flushed, min(count, item.playable))
+            elif item is not None:
+                item.reported = max(item.reported or 0, count)
         self._wake()
 
     def flush(self, heard: Mapping[str, int] | None = None) -> list[Played]:
@@ -326,6 +333,7 @@ class _Item:
     id: str
     sample_rate: int
     received: int = 0
+    playable: int = 0
     taken: int = 0
     heard: int = 0
     reported: int | None = None

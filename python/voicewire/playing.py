@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from voicewire.playback import PlaybackClock
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session
+    from voicewire.client import RealtimeClient
     from voicewire.events import AudioDelta, Closed, Event, Interrupted, ResponseStarted, TurnComplete
+    from voicewire.voice import Gate, MicrophoneLike, OnLatency, OnTranscript, SpeakerLike, VoiceReport
 
 __all__ = ["Playing"]
 
@@ -40,6 +42,56 @@ class Playing:
             item_id: Wait for what came of this item alone.
         """
         await self.playback.wait_played(item_id)
+
+    async def run_voice(
+        self,
+        microphone: MicrophoneLike,
+        speaker: SpeakerLike,
+        *,
+        half_duplex: bool = False,
+        gate: Gate | None = None,
+        on_transcript: OnTranscript | None = None,
+        on_latency: OnLatency | None = None,
+    ) -> VoiceReport:
+        """Hold a whole call: the microphone to the model, its voice to the speaker, until the session ends.
+
+        An answer that the user speaks over is silenced at once and cut where it was heard. Tools go on, and a lost
+        connection is replaced while the microphone goes on. What is not open yet, the session and the devices, is
+        opened, and closed at the end. Where the microphone ends first, the answer is heard out.
+
+        Args:
+            microphone: ``vw.devices.Microphone``, or any asynchronous iterable of chunks as ``send_audio`` takes them,
+                with ``sample_rate`` where that is not the session's.
+            speaker: ``vw.devices.Speaker``, or anything with ``play(samples, item_id, sample_rate)`` and ``flush()``
+                that returns the samples heard of the item that played; with ``clock``, a ``PlaybackClock``, where it
+                does not play gap-free in real time.
+            half_duplex: Send silence while the speaker plays and 250 ms longer, against echo; nobody can interrupt it.
+            gate: Lets through what is to be sent: a function or an object with ``process``, from chunk to chunk, which
+                may be empty. The server must still hear enough silence to end a turn.
+            on_transcript: Called with "user" or "model", a text, and whether that is the whole of the turn in place
+                of a piece.
+            on_latency: Called with the ``TurnLatency`` of each answer once it is heard.
+
+        Returns:
+            What happened, once the session was closed by us or cleanly by the server, or the microphone ended.
+
+        Raises:
+            VoicewireError: The session failed, or could not be opened.
+            ConnectionClosed: The connection was lost for good.
+            DeviceError: A device cannot be used.
+        """
+        from voicewire.voice import VoiceCall
+
+        call = VoiceCall(
+            cast("RealtimeClient", self),
+            microphone,
+            speaker,
+            half_duplex=half_duplex,
+            gate=gate,
+            on_transcript=on_transcript,
+            on_latency=on_latency,
+        )
+        return await call.run()
 
 
 class _Feed:

@@ -178,11 +178,24 @@ def test_what_was_flushed_is_never_heard_later(clock: PlaybackClock, time: FakeT
     time.move(30)
     clock.flush()
     clock.receive("a", 100, RATE)
-    clock.report("a", 200)
     time.move(500)
 
     assert clock.item("a") == Played("a", RATE, 200, 30)
+    assert clock.is_flushed("a")
     assert clock.flush() == []
+
+
+def test_a_player_may_tell_after_a_flush_what_was_heard_until_then(clock: PlaybackClock, time: FakeTime) -> None:
+    clock.receive("a", 100, RATE)
+    time.move(30)
+    clock.flush()
+    clock.receive("a", 100, RATE)
+    clock.report("a", 45)
+    between = clock.heard("a")
+    clock.report("a", 20)
+    clock.report("a", 180)
+
+    assert (between, clock.heard("a")) == (45, 100)
 
 
 def test_what_comes_after_a_flush_plays_at_once(clock: PlaybackClock, time: FakeTime) -> None:

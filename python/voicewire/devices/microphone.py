@@ -125,6 +125,11 @@ class Microphone:
         return self._converted(self._queue.popleft())
 
     @property
+    def is_open(self) -> bool:
+        """Whether it records."""
+        return self._stream is not None
+
+    @property
     def sample_rate(self) -> int:
         """Hz of the chunks."""
         return self._sample_rate

@@ -170,6 +170,11 @@ class Speaker:
             raise self._error
 
     @property
+    def is_open(self) -> bool:
+        """Whether the device is open."""
+        return self._stream is not None
+
+    @property
     def clock(self) -> PlaybackClock:
         """What was heard of each item."""
         return self._clock
