@@ -98,7 +98,11 @@ OnLatency: TypeAlias = Callable[[TurnLatency], object]
 
 
 class VoiceCall:
-    """One call of a client; see ``RealtimeClient.run_voice``."""
+    """One call of a client; see ``RealtimeClient.run_voice``.
+
+    Attributes:
+        report: What happened so far.
+    """
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class VoiceCall:
         self._keeps_clock = clock is None
         self._clock: PlaybackClock = clock or PlaybackClock()
         self._speech_end = SpeechEnd()
-        self._report = VoiceReport()
+        self.report = VoiceReport()
         self._told: dict[str, int] = {}
         self._first: _First | None = None
         self._said = ""
@@ -144,8 +148,8 @@ class VoiceCall:
                 await self._race(self._listen(events), self._speak(), self._follow())
             finally:
                 self._clock.abandon()
-                self._report.seconds = time.monotonic() - began
-        return self._report
+                self.report.seconds = time.monotonic() - began
+        return self.report
 
     async def _race(self, *parts: Any) -> None:
         """Run all parts until the first one ends."""
@@ -179,12 +183,12 @@ class VoiceCall:
         try:
             self._client.send_audio(chunk, rate)
         except BackpressureError:
-            self._report.dropped_s += seconds
+            self.report.dropped_s += seconds
         except ConnectionClosed:
             # How it ended is told by an event.
             return
         else:
-            self._report.sent_s += seconds
+            self.report.sent_s += seconds
 
     @property
     def _is_mute(self) -> bool:
@@ -262,14 +266,14 @@ class VoiceCall:
             case TurnComplete():
                 self._complete(event)
             case Reconnected():
-                self._report.reconnects += 1
+                self.report.reconnects += 1
                 self._clock.abandon()
             case _:
                 pass
 
     def _play(self, event: AudioDelta) -> None:
         item_id, samples, rate = event.item_id or "", event.audio, event.sample_rate
-        self._report.received_s += len(samples) / rate
+        self.report.received_s += len(samples) / rate
         if self._clock.is_flushed(item_id):
             return
         if self._is_first:
@@ -291,12 +295,12 @@ class VoiceCall:
             self._clock.flush(known)
         self._first = None
         if playing is not None:
-            self._report.interruptions += 1
+            self.report.interruptions += 1
             self._tell_played(playing.item_id, self._clock.heard(playing.item_id))
 
     def _complete(self, event: TurnComplete) -> None:
         self._clock.complete(event.response_id)
-        self._report.turns += 1
+        self.report.turns += 1
         self._is_due = not event.final
         said, self._said = self._said, ""
         if said:
@@ -345,7 +349,7 @@ class VoiceCall:
         self._first = None
         heard_at = time.monotonic() - (played.heard - first.before) / played.sample_rate
         latency = first.latency(heard_at)
-        self._report.latencies.append(latency)
+        self.report.latencies.append(latency)
         self._tell(first.event, self._on_latency, latency)
 
     def _tell(self, event: Event, callback: Callable[..., object] | None, *values: object) -> None:

@@ -320,3 +320,19 @@ async def test_a_cancelled_call_leaves_the_session_open(client: vw.RealtimeClien
         await asyncio.wait([call])
 
         assert client.connected
+
+
+@pytest.mark.slow
+async def test_the_microphone_goes_on_while_a_lost_connection_is_replaced(tmp_path: Path) -> None:
+    faults = [{"kind": "drop", "after_ms": 300, "connection": 0}]
+    script = [{"say": "Yes.", "audio": "tone"}]
+    microphone, speaker = devices(tmp_path, SPEECH, silence_s=2.0)
+
+    with vw.Simulator(latency_ms=20, script=script, faults=faults) as simulator:
+        client = vw.RealtimeClient("gemini/gemini-2.5-flash-native-audio", url=simulator.gemini_url, api_key="k")
+        report = await soon(client.run_voice(microphone, speaker))
+        connections = len(simulator.connections)
+
+    assert (connections, report.reconnects, report.turns) == (2, 1, 1)
+    assert report.sent_s == pytest.approx(3.0, abs=0.05)
+    assert np.count_nonzero(written(tmp_path)) > 0
