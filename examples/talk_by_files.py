@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import tempfile
 from pathlib import Path
 
 import voicewire as vw
@@ -9,8 +10,9 @@ import voicewire as vw
 QUESTION = Path(vw.__file__).parent / "data" / "question.wav"
 
 
-async def main(model: str) -> None:
-    backend = vw.devices.FileBackend(QUESTION, "heard.wav")
+async def main(model: str, output: Path) -> None:
+    """Run the example."""
+    backend = vw.devices.FileBackend(QUESTION, output)
     client = vw.RealtimeClient(model, turn_detection=vw.ServerVAD(), input_transcription=True)
     report = await client.run_voice(
         vw.devices.Microphone(backend=backend),
@@ -18,10 +20,12 @@ async def main(model: str) -> None:
         on_transcript=lambda who, text, final: print(f"{who}: {text}") if final else None,
         on_latency=lambda latency: print(f"heard {latency.first_heard_ms:.0f} ms after the end of speech"),
     )
-    print(f"{report.turns} answer, {report.received_s:.1f} s, written to heard.wav")
+    print(f"{report.turns} answer, {report.received_s:.1f} s, written to {output}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="sim/demo")
-    asyncio.run(main(parser.parse_args().model))
+    parser.add_argument("--model", default="sim/demo", help='such as "openai/gpt-realtime"')
+    parser.add_argument("--output", default=Path(tempfile.gettempdir()) / "heard.wav", type=Path)
+    options = parser.parse_args()
+    asyncio.run(main(options.model, options.output))
