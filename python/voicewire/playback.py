@@ -78,12 +78,13 @@ class PlaybackClock:
         count = parse.integer("samples", samples)
         rate = parse.integer("sample_rate", sample_rate, 1)
         with self._lock:
-            item = self._item(item_id or "", rate)
+            item, now = self._item(item_id or "", rate), self._clock()
+            # What was heard stays heard, even where other items play in between.
+            item.heard = max(item.heard, self._heard(item, now))
             item.received += count
-            if item.is_flushed:
+            if item.is_flushed or count == 0:
                 return
             item.playable = item.received
-            now = self._clock()
             self._ends = item.ends = max(self._ends, now + self._latency) + count / rate
 
     def advance(self, samples: int, item_id: str | None = None) -> None:
@@ -285,7 +286,7 @@ class PlaybackClock:
         if self._is_driven:
             return max(item.heard, item.taken - self._on_the_way(item, now))
         left = max(0.0, item.ends - now) * item.sample_rate
-        return max(0, item.received - _ceil(left))
+        return max(item.heard, item.received - _ceil(left))
 
     def _on_the_way(self, item: _Item, now: float) -> int:
         """Samples of an item that the device took and has not sounded yet; what was taken last sounds last."""

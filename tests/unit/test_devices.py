@@ -407,9 +407,13 @@ async def test_a_device_of_another_rate_plays_what_waits_at_its_own() -> None:
 
     async with speaker:
         speaker.play(tone(2_400), "a")
-        backend.take(9_600)
+        backend.take(7_200)
+        middle = speaker.clock.heard("a")
+        backend.take(2_400)
 
-    assert (speaker.sample_rate, speaker.clock.heard("a")) == (48_000, 4_800)
+    assert (backend.opened[0]["sample_rate"], speaker.sample_rate) == (48_000, 24_000)
+    assert middle == pytest.approx(3_600, abs=100)
+    assert speaker.clock.heard("a") == 4_800
 
 
 async def test_more_than_ten_minutes_do_not_wait() -> None:

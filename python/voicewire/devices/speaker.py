@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from voicewire import parse
-from voicewire.devices.backend import Backend, Latency, Stream, choose, default_backend
+from voicewire.devices.backend import Backend, Device, Latency, Stream, choose, default_backend
 from voicewire.devices.level import Meter
 from voicewire.exceptions import DeviceError
 from voicewire.playback import PlaybackClock
@@ -39,8 +39,8 @@ class Speaker:
 
     Args:
         device: Index or part of the name, as of ``list_devices``; None for the machine's default.
-        sample_rate: Hz of the device, 4,000 to 192,000; one that does not know it plays at its own rate, and what is
-            given at another rate is resampled.
+        sample_rate: Hz, 4,000 to 192,000, of the device and of what is played. A device that does not know it runs at
+            its own rate, and samples are resampled.
         latency: What the device may hold, in seconds, or "low" or "high" for what it finds good: the shorter, the
             sooner an answer is heard, and the sooner a busy machine makes gaps.
         on_level: Called on the event loop with the level of what plays, in dBFS, −96 to 0.
@@ -62,6 +62,7 @@ class Speaker:
             parse.number("latency", latency, 0, 10)
         self._device = device
         self._sample_rate = parse.integer("sample_rate", sample_rate, 4_000, 192_000)
+        self._device_rate = self._sample_rate
         self._latency = latency
         self._on_level = on_level
         self._backend = backend
@@ -129,19 +130,19 @@ class Speaker:
             raise self._error
         array = as_int16("samples", samples)
         rate = self._sample_rate if sample_rate is None else parse.integer("sample_rate", sample_rate, 4_000, 192_000)
+        if self._clock.is_flushed(item_id) or len(array) == 0:
+            return
+        # Before the lock, so that the device's thread does not wait for it.
+        chunk = _Chunk(self._resampled(array, rate), item_id or "", len(array))
         with self._lock:
-            if self._clock.is_flushed(item_id) or len(array) == 0:
-                return
-            if self._queued + len(array) * self._sample_rate // rate > _LONGEST_QUEUE_S * self._sample_rate:
+            if self._queued + len(chunk.samples) > _LONGEST_QUEUE_S * self._device_rate:
                 self._dropped_s += len(array) / rate
                 return
-            if self._dry is not None and self._dry == (item_id or ""):
-                self._underruns += 1
+            self._underruns += self._dry == chunk.item_id
             self._dry = None
             self._clock.receive(item_id, len(array), rate)
-            played = self._resampled(array, rate)
-            self._queue.append(_Chunk(played, item_id or "", len(array)))
-            self._queued += len(played)
+            self._queue.append(chunk)
+            self._queued += len(chunk.samples)
 
     def flush(self) -> int:
         """Fall silent and forget what waits.
@@ -181,7 +182,7 @@ class Speaker:
 
     @property
     def sample_rate(self) -> int:
-        """Hz of the device."""
+        """Hz of what is played, where ``play`` is not told another rate."""
         return self._sample_rate
 
     @property
@@ -214,10 +215,10 @@ class Speaker:
         devices = backend.devices()
         device = choose(devices, self._device, "output")
         try:
-            stream = backend.open_output(device, self._sample_rate, self._latency, self._fill, self._ended)
+            stream = backend.open_output(device, self._device_rate, self._latency, self._fill, self._ended)
         except DeviceError as error:
-            own = next((known.sample_rate for known in devices if _is(known, device)), self._sample_rate)
-            if error.reason != "format" or own == self._sample_rate:
+            own = next((known.sample_rate for known in devices if _is(known, device)), self._device_rate)
+            if error.reason != "format" or own == self._device_rate:
                 raise
             stream = backend.open_output(device, own, self._latency, self._fill, self._ended)
             self._change_rate(own)
@@ -247,12 +248,12 @@ class Speaker:
         self.flush()
 
     def _resampled(self, samples: Samples, rate: int) -> Samples:
-        if rate == self._sample_rate:
+        if rate == self._device_rate:
             return samples
         from voicewire.audio import Resampler
 
         if rate not in self._resamplers:
-            self._resamplers[rate] = Resampler(rate, self._sample_rate)
+            self._resamplers[rate] = Resampler(rate, self._device_rate)
         return self._resamplers[rate].process(samples)
 
     def _change_rate(self, rate: int) -> None:
@@ -261,11 +262,11 @@ class Speaker:
 
         with self._lock:
             for chunk in self._queue:
-                converter = Resampler(self._sample_rate, rate)
+                converter = Resampler(self._device_rate, rate)
                 chunk.samples = converter.process(chunk.samples)
             self._queued = sum(len(chunk.samples) for chunk in self._queue)
             self._resamplers.clear()
-            self._sample_rate = rate
+            self._device_rate = rate
 
 
 @dataclass(eq=False)
@@ -292,8 +293,8 @@ class _Chunk:
         return self.at >= len(self.samples)
 
 
-def _is(known: Any, device: int | None) -> bool:
-    return bool(known.is_default_output if device is None else known.index == device)
+def _is(known: Device, device: int | None) -> bool:
+    return known.is_default_output if device is None else known.index == device
 
 
 _LONGEST_QUEUE_S = 600
