@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from voicewire.turns import Reply
     from voicewire.unified import create_realtime
     from voicewire.usage import Usage
+    from voicewire.voice_report import TurnLatency, VoiceReport
 
     __version__: str
 
@@ -149,9 +150,11 @@ __all__ = [
     "ToolResponse",
     "TranscriptDelta",
     "TurnComplete",
+    "TurnLatency",
     "UnsupportedError",
     "Usage",
     "UsageReported",
+    "VoiceReport",
     "VoicewireError",
     "__version__",
     "audio",
@@ -183,6 +186,7 @@ _ORIGINS = {
     "Usage": "usage",
     "ClientSecret": "keys",
     "Prices": "prices",
+    **dict.fromkeys(("TurnLatency", "VoiceReport"), "voice_report"),
     **dict.fromkeys(("Calls", "SyncCalls"), "calls"),
     **dict.fromkeys(("create_client_secret", "create_client_secret_sync"), "mint"),
     **dict.fromkeys(("Cost", "CostCollector"), "cost"),

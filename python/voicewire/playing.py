@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from voicewire._voicewire import Session
     from voicewire.client import RealtimeClient
     from voicewire.events import AudioDelta, Closed, Event, Interrupted, ResponseStarted, TurnComplete
-    from voicewire.voice import Gate, MicrophoneLike, OnLatency, OnTranscript, SpeakerLike, VoiceReport
+    from voicewire.voice_report import Gate, MicrophoneLike, OnLatency, OnTranscript, SpeakerLike, VoiceReport
 
 __all__ = ["Playing"]
 
@@ -63,8 +63,8 @@ class Playing:
             microphone: ``vw.devices.Microphone``, or any asynchronous iterable of chunks as ``send_audio`` takes them,
                 with ``sample_rate`` where that is not the session's.
             speaker: ``vw.devices.Speaker``, or anything with ``play(samples, item_id, sample_rate)`` and ``flush()``
-                that returns the samples heard of the item that played; with ``clock``, a ``PlaybackClock``, where it
-                does not play gap-free in real time.
+                that returns the samples heard of the item that played, or None. Where it does not play gap-free in
+                real time, it keeps a ``PlaybackClock`` as ``clock``.
             half_duplex: Send silence while the speaker plays and 250 ms longer, against echo; nobody can interrupt it.
             gate: Lets through what is to be sent: a function or an object with ``process``, from chunk to chunk, which
                 may be empty. The server must still hear enough silence to end a turn.

@@ -18,7 +18,8 @@ from voicewire.demo import check_output, read_question
 from voicewire.devices.backend import choose, default_backend
 from voicewire.display import PlainDisplay, open_display
 from voicewire.talk_display import TalkDisplay, open_talk_display
-from voicewire.voice import TurnLatency, VoiceCall, VoiceReport
+from voicewire.voice import VoiceCall
+from voicewire.voice_report import TurnLatency, VoiceReport
 
 __all__ = ["run"]
 

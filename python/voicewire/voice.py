@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from voicewire import parse
 from voicewire.events import (
@@ -28,73 +28,20 @@ from voicewire.events import (
 from voicewire.exceptions import BackpressureError, ConfigError, ConnectionClosed
 from voicewire.playback import PlaybackClock
 from voicewire.speech_end import SpeechEnd
+from voicewire.voice_report import (
+    Gate,
+    MicrophoneLike,
+    OnLatency,
+    OnTranscript,
+    SpeakerLike,
+    TurnLatency,
+    VoiceReport,
+)
 
 if TYPE_CHECKING:
     from voicewire.client import RealtimeClient
 
-__all__ = ["MicrophoneLike", "SpeakerLike", "TurnLatency", "VoiceCall", "VoiceReport"]
-
-
-class MicrophoneLike(Protocol):
-    """Gives chunks of audio; ``sample_rate``, ``start``, ``stop`` and ``is_open`` are used where they exist."""
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        """The chunks, as ``send_audio`` takes them."""
-
-
-class SpeakerLike(Protocol):
-    """Plays audio; ``clock``, ``start``, ``stop`` and ``is_open`` are used where they exist."""
-
-    def play(self, samples: Any, item_id: str | None = None, sample_rate: int | None = None) -> object:
-        """Queue int16 samples of an item."""
-
-    def flush(self) -> int | None:
-        """Fall silent; returns the samples heard of the item that played, or None where that is unknown."""
-
-
-@dataclass(frozen=True)
-class TurnLatency:
-    """How long the user waited for an answer, in milliseconds from the end of his speech, turn detection included.
-
-    Attributes:
-        response_id: The answer.
-        first_audio_ms: Until its first audio came.
-        first_heard_ms: Until its first audio was heard.
-    """
-
-    response_id: str | None
-    first_audio_ms: float
-    first_heard_ms: float
-
-
-@dataclass
-class VoiceReport:
-    """What happened in a call.
-
-    Attributes:
-        seconds: How long it lasted.
-        turns: Responses of the model.
-        interruptions: Answers that the user spoke over.
-        reconnects: Connections that were replaced.
-        sent_s: Audio sent.
-        received_s: Audio received.
-        dropped_s: Audio of the microphone that did not fit into the outbox.
-        latencies: One for each answer to speech that was heard.
-    """
-
-    seconds: float = 0.0
-    turns: int = 0
-    interruptions: int = 0
-    reconnects: int = 0
-    sent_s: float = 0.0
-    received_s: float = 0.0
-    dropped_s: float = 0.0
-    latencies: list[TurnLatency] = field(default_factory=list)
-
-
-Gate: TypeAlias = Any
-OnTranscript: TypeAlias = Callable[[Literal["user", "model"], str, bool], object]
-OnLatency: TypeAlias = Callable[[TurnLatency], object]
+__all__ = ["VoiceCall"]
 
 
 class VoiceCall:
@@ -172,14 +119,15 @@ class VoiceCall:
         await self._hear_out()
 
     def _heard_chunk(self, chunk: Any) -> Any:
-        self._speech_end.hear(chunk, time.monotonic())
+        late_s = getattr(self._microphone, "latency_ms", 0.0) / 1000
+        self._speech_end.hear(chunk, time.monotonic() - late_s)
         return chunk if self._gate is None else self._gate(chunk)
 
     def _send(self, chunk: Any, rate: int | None) -> None:
         if len(chunk) == 0:
             return
         count = len(chunk) if hasattr(chunk, "dtype") else len(chunk) // 2
-        seconds = count / (rate or _SESSION_RATE)
+        seconds = count / (rate or self._client.capabilities.input_sample_rate)
         try:
             self._client.send_audio(chunk, rate)
         except BackpressureError:
@@ -283,8 +231,7 @@ class VoiceCall:
             self._clock.receive(item_id, len(samples), rate)
         if item_id not in self._told:
             # From here on reports count, not the core's estimate.
-            self._told[item_id] = 0
-            self._client.report_played(item_id, 0)
+            self._tell_played(item_id, 0)
         self._played.set()
 
     def _interrupt(self) -> None:
@@ -407,7 +354,6 @@ _HEARD = (
     ErrorEvent,
     Closed,
 )
-_SESSION_RATE = 24_000
 _REPORT_S = 0.02
 _TAIL_S = 0.25
 _PATIENCE_S = 15.0

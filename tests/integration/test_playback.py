@@ -1,6 +1,8 @@
 """What a client knows of its listener: while it answers, when it is interrupted, and at the end."""
 
 import asyncio
+import gc
+import weakref
 
 from tests.integration.listening import soon
 from tests.integration.peer import Peer, expect, send
@@ -105,3 +107,17 @@ async def test_a_reset_forgets_what_was_heard(client: vw.RealtimeClient) -> None
         await soon(client.reset())
 
     assert client.playback.items == []
+
+
+async def test_a_clock_keeps_no_client_alive(simulator: vw.Simulator) -> None:
+    client = vw.RealtimeClient("m", url=simulator.url)
+    clock = client.playback
+    async with client:
+        await soon(client.ask("Hello."))
+    forgotten = weakref.ref(client)
+
+    del client
+    gc.collect()
+
+    assert forgotten() is None
+    assert clock.items

@@ -11,7 +11,7 @@ from tests.integration.listening import soon
 
 import voicewire as vw
 from voicewire.devices import FileBackend, Microphone, Speaker
-from voicewire.voice import TurnLatency
+from voicewire.voice_report import TurnLatency
 
 RATE = 24_000
 SPEECH = (9000 * np.sin(np.arange(RATE) / 10)).astype(np.int16)
