@@ -10,8 +10,9 @@ __all__ = ["Gate", "MicrophoneLike", "OnLatency", "OnTranscript", "SpeakerLike",
 
 
 class MicrophoneLike(Protocol):
-    """Gives chunks of audio; ``sample_rate``, ``latency_ms``, ``start``, ``stop`` and ``is_open`` are used where they
-    exist.
+    """Gives chunks of audio.
+
+    ``sample_rate``, ``latency_ms``, ``start``, ``stop`` and ``is_open`` are used where they exist.
     """
 
     def __aiter__(self) -> AsyncIterator[Any]:
