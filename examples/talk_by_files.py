@@ -13,7 +13,7 @@ QUESTION = Path(vw.__file__).parent / "data" / "question.wav"
 async def main(model: str, output: Path) -> None:
     """Run the example."""
     backend = vw.devices.FileBackend(QUESTION, output)
-    client = vw.RealtimeClient(model, turn_detection=vw.ServerVAD(), input_transcription=True)
+    client = vw.RealtimeClient(model)
     report = await client.run_voice(
         vw.devices.Microphone(backend=backend),
         vw.devices.Speaker(backend=backend),

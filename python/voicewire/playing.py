@@ -57,7 +57,9 @@ class Playing:
 
         An answer that the user speaks over is silenced at once and cut where it was heard. Tools go on, and a lost
         connection is replaced while the microphone goes on. What is not open yet, the session and the devices, is
-        opened, and closed at the end. Where the microphone ends first, the answer is heard out.
+        opened, and closed at the end. A session that is opened here has ``ServerVAD()`` where ``turn_detection`` is
+        left out, and ``input_transcription`` with ``on_transcript``. Where the microphone ends first, the answer is
+        heard out.
 
         Args:
             microphone: ``vw.devices.Microphone``, or any asynchronous iterable of chunks as ``send_audio`` takes them,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from voicewire import parse
+from voicewire.config import ServerVAD
 from voicewire.events import (
     AudioDelta,
     Closed,
@@ -87,7 +88,8 @@ class VoiceCall:
         async with AsyncExitStack() as stack:
             events = self._client.events(*_HEARD)
             if self._client.state in ("idle", "closed"):
-                await stack.enter_async_context(self._client)
+                await self._client.connect(**self._defaults())
+                stack.push_async_exit(self._client)
             for device in (self._speaker, self._microphone):
                 await _open(device, stack)
             began = time.monotonic()
@@ -97,6 +99,14 @@ class VoiceCall:
                 self._clock.abandon()
                 self.report.seconds = time.monotonic() - began
         return self.report
+
+    def _defaults(self) -> dict[str, Any]:
+        """What a call needs of a session that it opens itself, where the client leaves it open."""
+        chosen = self._client._merged().to_dict()
+        defaults: dict[str, Any] = {"turn_detection": ServerVAD()}
+        if self._on_transcript is not None:
+            defaults["input_transcription"] = True
+        return {name: value for name, value in defaults.items() if name not in chosen}
 
     async def _race(self, *parts: Any) -> None:
         """Run all parts until the first one ends."""

@@ -203,6 +203,29 @@ async def test_a_call_opens_and_closes_the_session_that_nobody_opened(simulator:
     assert len(simulator.connections) == 1
 
 
+async def test_a_session_that_a_call_opens_has_turns_and_transcripts(simulator: vw.Simulator) -> None:
+    client = vw.RealtimeClient("m", url=simulator.url)
+    microphone = Endless()
+    microphone.end()
+
+    await soon(client.run_voice(microphone, Collector(), on_transcript=print))
+
+    told = simulator.assert_sent("session.update")["session"]["audio"]["input"]
+    assert told["turn_detection"] == vw.ServerVAD().to_dict()
+    assert "transcription" in told
+
+
+async def test_options_of_the_client_come_before_those_of_a_call(simulator: vw.Simulator) -> None:
+    client = vw.RealtimeClient("m", url=simulator.url, turn_detection=None, input_transcription=None)
+    microphone = Endless()
+    microphone.end()
+
+    await soon(client.run_voice(microphone, Collector(), on_transcript=print))
+
+    told = simulator.assert_sent("session.update")["session"]["audio"]["input"]
+    assert (told["turn_detection"], told["transcription"]) == (None, None)
+
+
 async def test_a_call_ends_when_the_session_is_closed(client: vw.RealtimeClient) -> None:
     async with client:
         call = asyncio.create_task(client.run_voice(Endless(), Collector()))
