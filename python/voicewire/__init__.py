@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from voicewire import audio, raw
+    from voicewire import audio, devices, raw
     from voicewire.audio_client import AudioClient
     from voicewire.calls import Calls, SyncCalls
     from voicewire.capabilities import Capabilities
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         ConnectError,
         ConnectionClosed,
         ConnectTimeout,
+        DeviceError,
         ForkedError,
         HandlerError,
         InternalError,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from voicewire.turns import Reply
     from voicewire.unified import create_realtime
     from voicewire.usage import Usage
+    from voicewire.voice_report import TurnLatency, VoiceReport
 
     __version__: str
 
@@ -104,6 +106,7 @@ __all__ = [
     "Cost",
     "CostCollector",
     "Delta",
+    "DeviceError",
     "ErrorEvent",
     "Event",
     "ForkedError",
@@ -147,9 +150,11 @@ __all__ = [
     "ToolResponse",
     "TranscriptDelta",
     "TurnComplete",
+    "TurnLatency",
     "UnsupportedError",
     "Usage",
     "UsageReported",
+    "VoiceReport",
     "VoicewireError",
     "__version__",
     "audio",
@@ -157,6 +162,7 @@ __all__ = [
     "create_client_secret",
     "create_client_secret_sync",
     "create_realtime",
+    "devices",
     "generate_id",
     "raw",
 ]
@@ -180,6 +186,7 @@ _ORIGINS = {
     "Usage": "usage",
     "ClientSecret": "keys",
     "Prices": "prices",
+    **dict.fromkeys(("TurnLatency", "VoiceReport"), "voice_report"),
     **dict.fromkeys(("Calls", "SyncCalls"), "calls"),
     **dict.fromkeys(("create_client_secret", "create_client_secret_sync"), "mint"),
     **dict.fromkeys(("Cost", "CostCollector"), "cost"),
@@ -197,7 +204,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("voicewire")
-    elif name in ("audio", "raw"):
+    elif name in ("audio", "devices", "raw"):
         value = import_module(f"voicewire.{name}")
     else:
         value = getattr(import_module(f"voicewire.{_ORIGINS.get(name, 'events')}"), name)

@@ -1,4 +1,4 @@
-"""Samples outside a session: resampling, base64, G.711, float and PCM16, WAV files.
+"""Samples outside a session: resampling, codecs, WAV files, what a listener has heard.
 
 Samples are mono int16. What ``send_audio`` takes is taken here as well.
 """
@@ -19,6 +19,7 @@ from voicewire._voicewire import (
     float_to_pcm16,
     pcm16_to_float,
 )
+from voicewire.playback import PlaybackClock, Played
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.int16]
 
 __all__ = [
+    "PlaybackClock",
+    "Played",
     "Resampler",
     "base64_decode",
     "base64_encode",
@@ -51,7 +54,7 @@ def merge_int16_arrays(left: Any, right: Any) -> Samples:
     """
     import numpy as np
 
-    return np.concatenate([_int16("left", left), _int16("right", right)])
+    return np.concatenate([as_int16("left", left), as_int16("right", right)])
 
 
 def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
@@ -90,7 +93,8 @@ def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> N
         file.writeframes(array.astype("<i2", copy=False).tobytes())
 
 
-def _int16(name: str, samples: object) -> Samples:
+def as_int16(name: str, samples: object) -> Samples:
+    """Take a 1-D int16 array, or bytes-like little-endian PCM16; raises as ``merge_int16_arrays`` does."""
     import numpy as np
 
     if isinstance(samples, (bytes, bytearray, memoryview)):

@@ -42,6 +42,10 @@ def _run(options: argparse.Namespace) -> int:
         from voicewire import demo
 
         return demo.run(options)
+    if options.command == "talk":
+        from voicewire import talk
+
+        return talk.run(options)
     from voicewire import serve
 
     return serve.run(options)
@@ -66,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_talk(commands)
     _add_sim(commands)
     return parser
 
@@ -93,6 +98,25 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     demo.add_argument("--url", help="address of a compatible server or relay")
     demo.add_argument("--api-key", metavar="KEY", help="key; by default the provider's environment variable")
     demo.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _add_talk(commands: argparse._SubParsersAction[_Parser]) -> None:
+    talk = commands.add_parser(
+        "talk",
+        help="talk with a model by microphone and speaker",
+        description="Hold a spoken conversation until Ctrl-C; speak over an answer to interrupt it. Needs PortAudio "
+        "and pip install 'voicewire[devices]', or files in their place. Uses the simulator where no key is set.",
+    )
+    talk.add_argument("--model", help='such as "openai/gpt-realtime" (the first provider with a key, else "sim/talk")')
+    talk.add_argument("--url", help="address of a compatible server or relay")
+    talk.add_argument("--api-key", metavar="KEY", help="key; by default the provider's environment variable")
+    talk.add_argument("--input-device", metavar="D", help="microphone: its number or a part of its name")
+    talk.add_argument("--output-device", metavar="D", help="speaker: its number or a part of its name")
+    talk.add_argument("--half-duplex", action="store_true", help="do not listen while the model speaks: no echo")
+    talk.add_argument("--list-devices", action="store_true", help="list microphones and speakers and exit")
+    talk.add_argument("--microphone-file", metavar="FILE", help="WAV to speak in place of a microphone")
+    talk.add_argument("--speaker-file", metavar="FILE", help="WAV to write in place of a speaker")
+    talk.add_argument("--json", action="store_true", help="print one JSON object at the end and nothing else")
 
 
 def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -30,6 +30,7 @@ from voicewire.hooks import Hooks, install, tell_failed_connect
 from voicewire.hub import hub_of
 from voicewire.keys import TokenProvider
 from voicewire.listening import Entry, Listening
+from voicewire.playing import Playing
 from voicewire.policy import Limits, Reconnect, Timeouts, reconnect_of, timeouts_for
 from voicewire.prices import PriceTable, prices_for, read_prices
 from voicewire.realtime import Realtime
@@ -53,7 +54,7 @@ log = logging.getLogger("voicewire")
 _CHANGES = 32
 
 
-class RealtimeClient(Listening, Commands, ToolCommands):
+class RealtimeClient(Listening, Commands, ToolCommands, Playing):
     """A session with a realtime voice model.
 
     Every command acts when it is called and returns a ``Receipt``: await it for the server's answer (or its error as
@@ -528,6 +529,8 @@ class RealtimeClient(Listening, Commands, ToolCommands):
         self._conversation.clear()
         self._toolbox.clear()
         self._usage = Usage()
+        if self._playback is not None:
+            self._playback.reset()
         self._config, self._changes = self._first_config, []
 
     def _simulator_url(self) -> str | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from voicewire._voicewire import Session
     from voicewire.capabilities import Capabilities
     from voicewire.client import RealtimeClient
+    from voicewire.playback import PlaybackClock
     from voicewire.tool_runner import ToolRunner
     from voicewire.tools import Toolbox
 
@@ -38,6 +39,7 @@ class Commands:
     _session: Session
     _toolbox: Toolbox
     _tools: ToolRunner
+    _playback: PlaybackClock | None
 
     def send_audio(self, samples: Any, sample_rate: int | None = None, *, encoding: Encoding | None = None) -> None:
         """Send audio of the user: the hot path, which returns at once and makes no receipt.
@@ -199,6 +201,8 @@ class Commands:
             samples: Heard so far, at the rate of ``AudioDelta.sample_rate``; the highest report counts.
         """
         payload = {"item_id": parse.text("item_id", item_id), "samples": parse.integer("samples", samples)}
+        if self._playback is not None:
+            self._playback.report(item_id, samples)
         return self._command("report_played", payload)
 
     def delete_item(self, item_id: str) -> Receipt:

@@ -23,15 +23,15 @@ from voicewire.display import QuietDisplay, open_display
 if TYPE_CHECKING:
     from voicewire.audio import Samples
 
-__all__ = ["run"]
+__all__ = ["check_output", "read_question", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     question = _OWN_QUESTION if options.input is None else Path(options.input)
     output = Path(options.output)
-    samples, sample_rate = _read_question(question)
-    _check_output(output, question)
+    samples, sample_rate = read_question(question)
+    check_output(output, question)
     display = QuietDisplay() if options.json else open_display()
     dialogue = Dialogue(samples, sample_rate, display)
     report = asyncio.run(_talk(dialogue, options))
@@ -129,7 +129,8 @@ async def _round_trip_ms(client: vw.RealtimeClient) -> float | None:
     return None if rtt_ms is None else round(float(rtt_ms), 3)
 
 
-def _read_question(path: Path) -> tuple[Samples, int]:
+def read_question(path: Path) -> tuple[Samples, int]:
+    """Read a WAV that is to be spoken, or raise ``BadInput``."""
     if not path.exists():
         raise BadInput(f"no such file: {path}")
     if path.is_dir():
@@ -149,7 +150,8 @@ def _read_question(path: Path) -> tuple[Samples, int]:
     return samples, sample_rate
 
 
-def _check_output(output: Path, question: Path) -> None:
+def check_output(output: Path, question: Path | None) -> None:
+    """Raise ``BadInput`` where a WAV cannot be written, or is the one that is read."""
     if output.is_dir():
         raise BadInput(f"output is a folder: {output}")
     if output.suffix.lower() not in _SUFFIXES:
@@ -158,7 +160,7 @@ def _check_output(output: Path, question: Path) -> None:
         raise BadInput(f"folder of the output does not exist: {output.parent}")
     if not os.access(output if output.exists() else output.parent, os.W_OK):
         raise BadInput(f"output cannot be written: {output}")
-    if output.exists() and output.samefile(question):
+    if question is not None and output.exists() and output.samefile(question):
         raise BadInput(f"input and output are the same file: {output}")
 
 

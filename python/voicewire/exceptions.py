@@ -14,6 +14,8 @@ __all__ = [
     "ConnectErrorKind",
     "ConnectTimeout",
     "ConnectionClosed",
+    "DeviceError",
+    "DeviceErrorReason",
     "ForkedError",
     "HandlerError",
     "InternalError",
@@ -29,6 +31,7 @@ __all__ = [
 
 LimitKind = Literal["max_cost", "max_duration", "idle_timeout"]
 ConnectErrorKind = Literal["dns", "refused", "reset", "timeout", "tls", "http", "proxy"]
+DeviceErrorReason = Literal["missing_library", "no_device", "permission", "busy", "format"]
 ProtocolErrorKind = Literal["bad_json", "bad_event", "bad_audio", "bad_tool_arguments", "too_deep", "bad_message"]
 
 
@@ -215,6 +218,24 @@ class UnsupportedError(VoicewireError):
         self.alternative = alternative
 
 
+class DeviceError(VoicewireError):
+    """A microphone or speaker cannot be used; the text says what to do.
+
+    Attributes:
+        reason: "missing_library" (PortAudio or sounddevice), "no_device" (none there, or it went away), "permission",
+            "busy" (another program has it) or "format" (it knows no such rate or channels).
+    """
+
+    def __init__(self, message: str, *, reason: DeviceErrorReason) -> None:
+        super().__init__(message)
+        self.reason: DeviceErrorReason = reason
+
+    @classmethod
+    def of(cls, reason: DeviceErrorReason, what: str) -> DeviceError:
+        """The error with the advice that belongs to its reason."""
+        return cls(f"{what}: {_ADVICE[reason]}", reason=reason)
+
+
 class ForkedError(VoicewireError):
     """The client was made before a fork and belongs to the parent process."""
 
@@ -282,6 +303,15 @@ def _is_secret(field: str | None) -> bool:
 
 
 _LONGEST_VALUE = 120
+_ADVICE: dict[str, str] = {
+    "missing_library": "apt install libportaudio2 (Debian, Ubuntu) or brew install portaudio (macOS), and "
+    "pip install 'voicewire[devices]'",
+    "no_device": "plug one in, or choose another one of voicewire talk --list-devices",
+    "permission": "allow it in the system's settings (macOS: Privacy & Security, Microphone; Windows: Privacy, "
+    "Microphone; Linux: the group audio), then start again",
+    "busy": "close the program that uses it, or choose another one of voicewire talk --list-devices",
+    "format": "choose another sample_rate or device, see voicewire talk --list-devices",
+}
 _SECRET_WORDS = (
     "api_key",
     "api-key",

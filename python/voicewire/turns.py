@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from voicewire.events import (
@@ -23,6 +23,7 @@ from voicewire.exceptions import ConnectionClosed, VoicewireError
 if TYPE_CHECKING:
     from voicewire.audio import Samples
     from voicewire.client import RealtimeClient
+    from voicewire.playback import PlaybackClock
 
 __all__ = ["Reply", "answer", "stream_file"]
 
@@ -39,6 +40,7 @@ class Reply:
         sample_rate: Their rate in Hz, 0 for a written answer.
         usage: Tokens used by the last response, or None where the service does not tell.
         status: "completed", "cancelled" or "incomplete".
+        item_ids: Items that had audio, in order.
     """
 
     text: str
@@ -46,6 +48,14 @@ class Reply:
     sample_rate: int
     usage: Usage | None
     status: str
+    item_ids: tuple[str | None, ...] = ()
+    _clock: PlaybackClock | None = field(default=None, repr=False, compare=False)
+
+    async def played(self) -> None:
+        """Wait until the listener has heard it, or it was interrupted: see ``RealtimeClient.playback``."""
+        if self._clock is not None:
+            for item_id in self.item_ids:
+                await self._clock.wait_played(item_id or "")
 
 
 async def answer(client: RealtimeClient, text: str) -> Reply:
@@ -57,6 +67,8 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     rate = 0
     response_id: str | None = None
     goes_on = False
+    items: dict[str | None, None] = {}
+    clock = client.playback
     events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, ErrorEvent, Closed)
     created = await client.send_text(text)
     # Where nothing confirms the request, its answer is what begins next.
@@ -80,12 +92,13 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
                 continue
             case AudioDelta(audio=samples, sample_rate=rate):
                 chunks.append(samples)
+                items[event.item_id] = None
             case TextDelta(text=piece) | TranscriptDelta(text=piece):
                 words.append(piece)
             case TurnComplete(status="failed"):
                 raise event.error or VoicewireError("the response failed")
             case TurnComplete(status=status, usage=usage, final=True):
-                return Reply("".join(words), np.concatenate(chunks), rate, usage, status)
+                return Reply("".join(words), np.concatenate(chunks), rate, usage, status, tuple(items), clock)
             case TurnComplete(final=False):
                 goes_on = True
     raise ConnectionClosed(None, "the session ended before the answer")

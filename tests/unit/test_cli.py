@@ -123,6 +123,12 @@ def test_an_output_without_permission_is_one_line_and_exit_code_2(folder: Path) 
         (["demo", "--model", "nobody/model"], "nobody"),
         (["demo", "--url", "ftp://host"], "ftp"),
         (["demo", "--model", "openai/gpt-realtime"], "OPENAI_API_KEY"),
+        (["talk", "--microphone-file", "none.wav"], "no such file: none.wav"),
+        (["talk", "--microphone-file", "text.wav"], "not a usable WAV file: text.wav"),
+        (["talk", "--speaker-file", "sub.wav"], "output is a folder: sub.wav"),
+        (["talk", "--microphone-file", "good.wav", "--speaker-file", "good.wav"], "the same file"),
+        (["talk", "--microphone-file", "good.wav", "--speaker-file", "o.wav", "--model", "nobody/m"], "nobody"),
+        (["talk", "--nothing"], "--nothing"),
         (["sim", "--port", "many"], "many"),
         (["sim", "--port", "65536"], "65536"),
         (["sim", "--port", "-1"], "-1"),
@@ -168,7 +174,9 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
     assert_one_line(ended, 1, "in use")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["sim", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["demo", "--help"], ["talk", "--help"], ["sim", "--help"], ["--version"]]
+)
 def test_help_and_version_go_to_stdout_with_exit_code_0(arguments: list[str]) -> None:
     ended = voicewire(*arguments)
 

@@ -14,6 +14,7 @@ from voicewire.exceptions import (
     ConnectError,
     ConnectionClosed,
     ConnectTimeout,
+    DeviceError,
     ForkedError,
     HandlerError,
     InternalError,
@@ -41,6 +42,7 @@ ONE_OF_EACH = [
     LimitExceeded("max_cost", 0.51, 0.5),
     ConfigError("speed is not within 0.25..1.5", field="speed", value=9),
     UnsupportedError("truncate", "use cancel_response()"),
+    DeviceError("no microphone", reason="no_device"),
     ForkedError("made before the fork"),
     InternalError("panic"),
     AckTimeout("no answer"),
@@ -58,7 +60,7 @@ def test_every_error_survives_pickling_with_text_and_attributes(error: Voicewire
 
 
 def test_one_of_each_covers_the_whole_tree() -> None:
-    public = {getattr(exceptions, name) for name in exceptions.__all__ if not name.endswith("Kind")}
+    public = {getattr(exceptions, name) for name in exceptions.__all__ if not name.endswith(("Kind", "Reason"))}
 
     assert {type(error) for error in ONE_OF_EACH} == public
 

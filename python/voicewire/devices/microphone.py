@@ -1,0 +1,214 @@
+"""The microphone: a device's callback thread on one side, an asynchronous iterator on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from voicewire import parse
+from voicewire.devices.backend import Backend, Stream, choose, default_backend
+from voicewire.devices.level import Meter, call_soon
+from voicewire.exceptions import DeviceError
+
+if TYPE_CHECKING:
+    from voicewire.audio import Resampler, Samples
+
+__all__ = ["Microphone"]
+
+log = logging.getLogger("voicewire")
+
+
+class Microphone:
+    """Records from a device, chunk by chunk.
+
+    Example::
+
+        async with vw.devices.Microphone() as microphone:
+            async for chunk in microphone:
+                client.send_audio(chunk, microphone.sample_rate)
+
+    Iterating starts it. Where the application is late, the oldest chunks are dropped and counted. A device that does
+    not know ``sample_rate`` records at its own, and the chunks are resampled. For one task, on one event loop.
+
+    Args:
+        device: Index or part of the name, as of ``list_devices``; None for the machine's default.
+        sample_rate: Hz of the chunks, 4,000 to 192,000.
+        chunk_ms: Length of a chunk, 1 to 1,000 ms.
+        on_level: Called on the event loop with the level of what is recorded, in dBFS, −96 to 0.
+        backend: What knows the devices; None for PortAudio.
+        queue_ms: How much waits for a late application before the oldest is dropped.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    def __init__(
+        self,
+        device: int | str | None = None,
+        sample_rate: int = 24_000,
+        chunk_ms: int = 20,
+        on_level: Callable[[float], object] | None = None,
+        backend: Backend | None = None,
+        *,
+        queue_ms: int = 1_000,
+    ) -> None:
+        self._device = device
+        self._sample_rate = parse.integer("sample_rate", sample_rate, 4_000, 192_000)
+        self._chunk_ms = parse.integer("chunk_ms", chunk_ms, 1, 1_000)
+        self._queue: deque[Samples] = deque(maxlen=max(1, parse.integer("queue_ms", queue_ms, 1) // chunk_ms))
+        self._on_level = on_level
+        self._backend = backend
+        self._stream: Stream | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._meter: Meter | None = None
+        self._resampler: Resampler | None = None
+        self._arrived = asyncio.Event()
+        self._is_over = False
+        self._error: DeviceError | None = None
+        self._dropped = self._lost = 0
+        self._zeros: int | None = 0
+
+    async def start(self) -> Self:
+        """Open the device and begin to record; returns the microphone. Does nothing where it runs.
+
+        Raises:
+            DeviceError: It cannot be opened; ``reason`` and text tell what to do.
+            ConfigError: No device or more than one fits ``device``; it lists them.
+        """
+        if self._stream is None:
+            self._loop = asyncio.get_running_loop()
+            self._meter = Meter(self._on_level, self._loop) if self._on_level is not None else None
+            self._queue.clear()
+            self._arrived.clear()
+            self._is_over, self._error = False, None
+            # Opening a device may take a good part of a second.
+            self._stream = await asyncio.to_thread(self._open)
+        return self
+
+    async def stop(self) -> None:
+        """Close the device; what is recorded can still be iterated over. Idempotent."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await asyncio.to_thread(stream.close)
+        self._end(None)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Samples:
+        """The next chunk, 1-D int16.
+
+        Raises:
+            DeviceError: The device failed or went away.
+        """
+        if self._stream is None and not self._is_over:
+            await self.start()
+        while not self._queue:
+            if self._is_over:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._converted(self._queue.popleft())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it records."""
+        return self._stream is not None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the chunks."""
+        return self._sample_rate
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds from the air to the device's callback; 0 while it is not open."""
+        return 0.0 if self._stream is None else self._stream.latency_ms
+
+    @property
+    def dropped(self) -> int:
+        """Chunks that were dropped because the application was late."""
+        return self._dropped
+
+    @property
+    def overflows(self) -> int:
+        """How many times the device itself lost samples."""
+        return self._lost
+
+    def _open(self) -> Stream:
+        backend = self._backend or default_backend()
+        device = choose(backend.devices(), self._device, "input")
+        try:
+            stream = self._opened(backend, device, self._sample_rate)
+        except DeviceError as error:
+            own = _own_rate(backend, device)
+            if error.reason != "format" or own in (0, self._sample_rate):
+                raise
+            from voicewire.audio import Resampler
+
+            stream = self._opened(backend, device, own)
+            self._resampler = Resampler(own, self._sample_rate)
+        stream.start()
+        return stream
+
+    def _opened(self, backend: Backend, device: int | None, rate: int) -> Stream:
+        return backend.open_input(device, rate, rate * self._chunk_ms // 1000, self._take, self._ended)
+
+    def _take(self, samples: Samples, lost: bool) -> None:
+        """Take a chunk, in the thread of the device."""
+        self._lost += lost
+        self._dropped += len(self._queue) == self._queue.maxlen
+        self._queue.append(samples.copy())
+        if self._meter is not None:
+            self._meter.offer(samples)
+        if self._zeros is not None:
+            self._look_for_silence(samples)
+        if self._loop is not None and not self._arrived.is_set():
+            call_soon(self._loop, self._arrived.set)
+
+    def _look_for_silence(self, samples: Samples) -> None:
+        """Systems that withhold a microphone give zeros in place of an error: say so once."""
+        if self._zeros is None or samples.any():
+            self._zeros = None
+            return
+        self._zeros += 1
+        if self._zeros * self._chunk_ms >= _SUSPICIOUS_MS:
+            self._zeros = None
+            log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
+
+    def _ended(self, error: DeviceError | None) -> None:
+        if self._loop is not None:
+            call_soon(self._loop, lambda: self._end(error))
+
+    def _end(self, error: DeviceError | None) -> None:
+        if not self._is_over:
+            self._is_over, self._error = True, error
+            self._arrived.set()
+
+    def _converted(self, chunk: Samples) -> Samples:
+        return chunk if self._resampler is None else self._resampler.process(chunk)
+
+
+def _own_rate(backend: Backend, device: int | None) -> int:
+    """The rate that a device prefers, 0 where that is unknown."""
+    for known in backend.devices():
+        if known.index == device or (device is None and known.is_default_input):
+            return known.sample_rate
+    return 0
+
+
+_SUSPICIOUS_MS = 2_000

@@ -1,0 +1,300 @@
+"""The speaker: a queue of answers, played by a device's callback thread and counted on a playback clock."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from voicewire import parse
+from voicewire.devices.backend import Backend, Device, Latency, Stream, choose, default_backend
+from voicewire.devices.level import Meter
+from voicewire.exceptions import DeviceError
+from voicewire.playback import PlaybackClock
+
+if TYPE_CHECKING:
+    from voicewire.audio import Resampler, Samples
+
+__all__ = ["Speaker"]
+
+
+class Speaker:
+    """Plays answers on a device, in the order in which they came.
+
+    Example::
+
+        async with vw.devices.Speaker() as speaker:
+            async for event in client:
+                match event:
+                    case vw.AudioDelta():
+                        speaker.play(event.audio, event.item_id)
+                    case vw.Interrupted():
+                        speaker.flush()
+
+    Up to ten minutes wait in its queue; what comes beyond is dropped and counted.
+
+    Args:
+        device: Index or part of the name, as of ``list_devices``; None for the machine's default.
+        sample_rate: Hz, 4,000 to 192,000, of the device and of what is played. A device that does not know it runs at
+            its own rate, and samples are resampled.
+        latency: What the device may hold, in seconds, or "low" or "high" for what it finds good: the shorter, the
+            sooner an answer is heard, and the sooner a busy machine makes gaps.
+        on_level: Called on the event loop with the level of what plays, in dBFS, −96 to 0.
+        backend: What knows the devices; None for PortAudio.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    def __init__(
+        self,
+        device: int | str | None = None,
+        sample_rate: int = 24_000,
+        latency: Latency = "low",
+        on_level: Callable[[float], object] | None = None,
+        backend: Backend | None = None,
+    ) -> None:
+        if latency not in ("low", "high"):
+            parse.number("latency", latency, 0, 10)
+        self._device = device
+        self._sample_rate = parse.integer("sample_rate", sample_rate, 4_000, 192_000)
+        self._device_rate = self._sample_rate
+        self._latency = latency
+        self._on_level = on_level
+        self._backend = backend
+        self._stream: Stream | None = None
+        self._meter: Meter | None = None
+        self._error: DeviceError | None = None
+        self._resamplers: dict[int, Resampler] = {}
+        self._lock = threading.Lock()
+        self._queue: deque[_Chunk] = deque()
+        self._queued = 0
+        self._dry: str | None = None
+        self._underruns = self._late = 0
+        self._dropped_s = 0.0
+        self._clock = PlaybackClock()
+        # From here on what the device takes counts, not the time.
+        self._clock.advance(0)
+
+    async def start(self) -> Self:
+        """Open the device and begin to play; returns the speaker. Does nothing where it runs.
+
+        Raises:
+            DeviceError: It cannot be opened; ``reason`` and text tell what to do.
+            ConfigError: No device or more than one fits ``device``; it lists them.
+        """
+        if self._stream is None:
+            loop = asyncio.get_running_loop()
+            self._meter = Meter(self._on_level, loop) if self._on_level is not None else None
+            self._error = None
+            # Opening a device may take a good part of a second.
+            self._stream = await asyncio.to_thread(self._open)
+            self._clock.latency_ms = self._stream.latency_ms
+        return self
+
+    async def stop(self) -> None:
+        """Close the device and forget what waits. Idempotent."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await asyncio.to_thread(stream.close)
+        self.flush()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def play(self, samples: Any, item_id: str | None = None, sample_rate: int | None = None) -> None:
+        """Queue samples of an item; those of an item that was flushed are dropped. Before ``start`` they wait.
+
+        Args:
+            samples: 1-D int16 array, or bytes-like int16 little-endian.
+            item_id: Whose they are, for ``clock``.
+            sample_rate: Hz; None means the speaker's.
+
+        Raises:
+            DeviceError: The device failed or went away.
+            TypeError: ``samples`` is something else.
+            ValueError: More than one dimension, an odd byte count, or a rate out of range.
+        """
+        from voicewire.audio import as_int16
+
+        if self._error is not None:
+            raise self._error
+        array = as_int16("samples", samples)
+        rate = self._sample_rate if sample_rate is None else parse.integer("sample_rate", sample_rate, 4_000, 192_000)
+        if self._clock.is_flushed(item_id) or len(array) == 0:
+            return
+        # Before the lock, so that the device's thread does not wait for it.
+        chunk = _Chunk(self._resampled(array, rate), item_id or "", len(array))
+        with self._lock:
+            if self._queued + len(chunk.samples) > _LONGEST_QUEUE_S * self._device_rate:
+                self._dropped_s += len(array) / rate
+                return
+            self._underruns += self._dry == chunk.item_id
+            self._dry = None
+            self._clock.receive(item_id, len(array), rate)
+            self._queue.append(chunk)
+            self._queued += len(chunk.samples)
+
+    def flush(self) -> int:
+        """Fall silent and forget what waits.
+
+        Returns:
+            Samples that were heard of the item that played, or of the last one where nothing did; at the rate at
+            which it was given.
+        """
+        with self._lock:
+            self._queue.clear()
+            self._queued, self._dry = 0, None
+            last = self._clock.items[-1:]
+            cut = self._clock.flush()
+            for resampler in self._resamplers.values():
+                resampler.reset()
+        return next((played.heard for played in cut or last), 0)
+
+    async def drained(self) -> None:
+        """Wait until all that was queued was heard or flushed.
+
+        Raises:
+            DeviceError: The device failed or went away.
+        """
+        await self._clock.wait_played()
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is open."""
+        return self._stream is not None
+
+    @property
+    def clock(self) -> PlaybackClock:
+        """What was heard of each item."""
+        return self._clock
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of what is played, where ``play`` is not told another rate."""
+        return self._sample_rate
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds from the device's callback to the air; 0 while it is not open."""
+        return 0.0 if self._stream is None else self._stream.latency_ms
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether something that was queued is still to be heard."""
+        return self._clock.playing is not None
+
+    @property
+    def underruns(self) -> int:
+        """How many times an item had a gap because its audio came too late."""
+        return self._underruns
+
+    @property
+    def underflows(self) -> int:
+        """How many times the device ran dry because the machine was late."""
+        return self._late
+
+    @property
+    def dropped_ms(self) -> float:
+        """Milliseconds that did not fit into the queue."""
+        return self._dropped_s * 1000
+
+    def _open(self) -> Stream:
+        backend = self._backend or default_backend()
+        devices = backend.devices()
+        device = choose(devices, self._device, "output")
+        try:
+            stream = backend.open_output(device, self._device_rate, self._latency, self._fill, self._ended)
+        except DeviceError as error:
+            own = next((known.sample_rate for known in devices if _is(known, device)), self._device_rate)
+            if error.reason != "format" or own == self._device_rate:
+                raise
+            stream = backend.open_output(device, own, self._latency, self._fill, self._ended)
+            self._change_rate(own)
+        stream.start()
+        return stream
+
+    def _fill(self, out: Samples, late: bool) -> None:
+        """Give the device what it plays next, in its thread."""
+        self._late += late
+        at = 0
+        with self._lock:
+            while at < len(out) and self._queue:
+                chunk = self._queue[0]
+                count, heard = chunk.take(out[at:])
+                at += count
+                self._queued -= count
+                self._clock.advance(heard, chunk.item_id)
+                if chunk.is_empty:
+                    self._queue.popleft()
+                    self._dry = chunk.item_id
+            out[at:] = 0
+        if self._meter is not None:
+            self._meter.offer(out)
+
+    def _ended(self, error: DeviceError | None) -> None:
+        self._error = error
+        self.flush()
+
+    def _resampled(self, samples: Samples, rate: int) -> Samples:
+        if rate == self._device_rate:
+            return samples
+        from voicewire.audio import Resampler
+
+        if rate not in self._resamplers:
+            self._resamplers[rate] = Resampler(rate, self._device_rate)
+        return self._resamplers[rate].process(samples)
+
+    def _change_rate(self, rate: int) -> None:
+        """The device knows another rate only; what waits already is converted."""
+        from voicewire.audio import Resampler
+
+        with self._lock:
+            for chunk in self._queue:
+                converter = Resampler(self._device_rate, rate)
+                chunk.samples = converter.process(chunk.samples)
+            self._queued = sum(len(chunk.samples) for chunk in self._queue)
+            self._resamplers.clear()
+            self._device_rate = rate
+
+
+@dataclass(eq=False)
+class _Chunk:
+    """Samples at the device's rate that stand for ``count`` samples of an item."""
+
+    samples: Samples
+    item_id: str
+    count: int
+    at: int = 0
+    told: int = 0
+
+    def take(self, out: Samples) -> tuple[int, int]:
+        """Copy what fits into ``out``; returns how much, and the samples of the item that it stands for."""
+        count = min(len(out), len(self.samples) - self.at)
+        out[:count] = self.samples[self.at : self.at + count]
+        self.at += count
+        reached = self.count if self.is_empty else self.count * self.at // len(self.samples)
+        before, self.told = self.told, reached
+        return count, reached - before
+
+    @property
+    def is_empty(self) -> bool:
+        return self.at >= len(self.samples)
+
+
+def _is(known: Device, device: int | None) -> bool:
+    return known.is_default_output if device is None else known.index == device
+
+
+_LONGEST_QUEUE_S = 600
