@@ -1,4 +1,4 @@
-//! Samples: PCM16, base64, resampling, WAV. No I/O, no async, no Python.
+//! Samples: PCM16, base64, resampling, rings, WAV. No I/O, no async, no Python.
 //!
 //! A sample is an `i16`, a chunk is a slice of them, audio is mono.
 #![forbid(unsafe_code)]
@@ -6,5 +6,6 @@
 pub mod base64;
 pub mod pcm16;
 pub mod resample;
+pub mod ring;
 pub mod tape;
 pub mod wav;
