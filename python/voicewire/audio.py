@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicewire import _voicewire
 from voicewire._voicewire import (
+    AudioRing,
+    Chunker,
+    PreRoll,
     Resampler,
+    SpeechGate,
     base64_decode,
     base64_encode,
     float_to_pcm16,
@@ -25,7 +29,11 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.int16]
 
 __all__ = [
+    "AudioRing",
+    "Chunker",
+    "PreRoll",
     "Resampler",
+    "SpeechGate",
     "base64_decode",
     "base64_encode",
     "float_to_pcm16",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +37,8 @@ class Commands:
     _session: Session
     _toolbox: Toolbox
     _tools: ToolRunner
+    # What hears of each chunk that was taken, with its rate; a tap does not raise.
+    _taps: tuple[Callable[[Any, int | None], None], ...] = ()
 
     def send_audio(self, samples: Any, sample_rate: int | None = None) -> None:
         """Send audio of the user: the hot path, which returns at once and makes no receipt.
@@ -54,6 +56,8 @@ class Commands:
             ConnectionClosed: The session is idle, closing or closed.
         """
         self._session.send_audio(samples, sample_rate)
+        for tap in self._taps:
+            tap(samples, sample_rate)
 
     append_input_audio = send_audio
 

@@ -4,8 +4,10 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod chunk;
 pub mod pcm16;
 pub mod resample;
 pub mod ring;
+pub mod speech;
 pub mod tape;
 pub mod wav;

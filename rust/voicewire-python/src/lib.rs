@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod audio_tools;
 mod conversation;
 mod delivery;
 mod dialects;
@@ -28,6 +29,8 @@ mod _voicewire {
     use crate::audio::{
         base64_decode, base64_encode, configure, float_to_pcm16, pcm16_to_float, read_wav, PyResampler,
     };
+    #[pymodule_export]
+    use crate::audio_tools::{copy_samples, PyAudioRing, PyChunker, PyPreRoll, PySpeechGate};
     #[pymodule_export]
     use crate::conversation::{ConversationItem, ConversationStore};
     #[pymodule_export]
