@@ -187,7 +187,7 @@ class Pacer:
             self._counters["underruns"] += not self._finished
 
     def _begin(self, now: float) -> None:
-        """Begin a schedule with a whole chunk, or with a part of one that nothing was added to for as long as a chunk."""
+        """Begin a schedule with a whole chunk, or with a part of one that waited for as long as a chunk lasts."""
         if self._patience is None:
             self._patience = now + self._chunk
         if self._chunks or now >= self._patience:

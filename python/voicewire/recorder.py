@@ -196,7 +196,7 @@ class CallRecorder:
         return self._disk.error
 
     def stats(self) -> dict[str, float]:
-        """Where each side ends, ``user_ms`` and ``model_ms``; what was taken out, ``cut_ms``, and lost, ``dropped_ms``."""
+        """Where the sides end, ``user_ms`` and ``model_ms``; what was cut, ``cut_ms``, and lost, ``dropped_ms``."""
         ms = 1000 / self._rate
         return {
             "user_ms": self._user.end * ms,

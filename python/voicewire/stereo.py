@@ -1,4 +1,4 @@
-"""Beside the path: stereo WAV files that can be written anywhere at any time, and are valid whenever the process ends."""
+"""Beside the path: stereo WAV files that are written at any place, and valid whenever the process ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FRAME_BYTES = 4
 
 
 class StereoFiles:
-    """Two channels on one time line, cut into files of the same length: ``name.wav``, ``name-2.wav``, …
+    """Two channels on one time line, cut into files of the same length: ``name.wav``, ``name-2.wav`` and so on.
 
     Samples may be written to either channel at any place; what was never written is silence. A file that exists already
     is overwritten once there is audio for it.

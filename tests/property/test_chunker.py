@@ -1,5 +1,7 @@
 """Any pieces in, the same chunks out; and the newest samples of a stream."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ LENGTHS = st.lists(st.integers(0, 500), max_size=12)
 
 def pieces_of(lengths: list[int]) -> list[NDArray[np.int16]]:
     ends = np.cumsum([0, *lengths])
-    return [np.arange(first, last, dtype=np.int16) for first, last in zip(ends[:-1], ends[1:], strict=True)]
+    return [np.arange(first, last, dtype=np.int16) for first, last in pairwise(ends)]
 
 
 @given(LENGTHS, st.integers(1, 300))
