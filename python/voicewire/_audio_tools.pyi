@@ -11,8 +11,8 @@ __all__ = ["AudioRing", "Chunker", "PreRoll", "SpeechGate"]
 class AudioRing:
     """Bounded ring between one writing thread, such as a sound card's callback, and readers.
 
-    ``write`` neither waits nor makes memory for samples: native int16 and bytes go straight into the ring, and what has
-    to be converted first (float32, strided or big-endian arrays) goes through memory of the same size.
+    ``write`` never waits. For native int16 and bytes it makes no memory for samples, unless a chunk is longer than the
+    ring; what has to be converted (float32, strided or big-endian arrays) needs some of its own.
 
     Args:
         capacity_ms: Room in ms, up to 600,000.

@@ -33,8 +33,9 @@ class Pacer:
     shorter than the lead, what is overdue comes at once and the lead is whole again. After a longer one the far end has
     had a gap: the schedule moves by it, and never more than the lead comes at once.
 
-    Where samples run out, an unfinished chunk is given out, with silence at its end, when the far end needs it; what is
-    written later begins a schedule of its own. That counts as an underrun unless ``finish`` was called.
+    Where samples run out, an unfinished chunk is given out with silence at its end, a chunk's length after the far end
+    needed it, and what is written later begins a schedule of its own. That counts as an underrun; ``finish`` says that
+    it is none, and gives out the unfinished chunk in time.
 
     Args:
         sample_rate: Hz of what is written and given out, 4,000 to 192,000.
@@ -176,9 +177,9 @@ class Pacer:
         return self._take(now)
 
     def _time(self) -> float:
-        """When the next chunk is due: a whole one may be early."""
+        """When the next chunk is due: a whole one may be early, the rest of one may be late."""
         assert self._needed is not None
-        return self._needed - (self._early if self._chunks else 0.0)
+        return self._needed + (-self._early if self._chunks else self._chunk)
 
     def _run_dry(self, now: float) -> None:
         """Count the gap, once the far end has played all that it was given."""
@@ -219,7 +220,9 @@ class Pacer:
         if self._chunks:
             await self._sleep(max(0.0, self._time() - self._clock()))
             return
-        until = self._needed if self._needed is not None else self._patience
+        until = self._patience
+        if self._needed is not None:
+            until = self._time() if self._chunker.waiting else self._needed
         if until is None:
             await self._changed.wait()
         else:

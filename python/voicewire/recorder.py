@@ -58,13 +58,14 @@ class CallRecorder:
     Any side may have any rate from 4,000 to 192,000 Hz; it is resampled. Methods may be called from any thread.
 
     Args:
-        path: The file, which is overwritten. A long call goes on in ``name-2.wav``, ``name-3.wav``, …
+        path: The file, which is made or overwritten at once. A long call goes on in ``name-2.wav``, ``name-3.wav``, …
         sample_rate: Hz of the file, 4,000 to 192,000.
         max_bytes: Most bytes of one file; by default a little less than the 4 GiB that a WAV can have.
         clock: Seconds that never go back.
 
     Raises:
         ConfigError: An argument is out of range.
+        OSError: The file cannot be made.
     """
 
     def __init__(

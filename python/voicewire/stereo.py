@@ -22,13 +22,16 @@ _FRAME_BYTES = 4
 class StereoFiles:
     """Two channels on one time line, cut into files of the same length: ``name.wav``, ``name-2.wav`` and so on.
 
-    Samples may be written to either channel at any place; what was never written is silence. A file that exists already
-    is overwritten once there is audio for it.
+    Samples may be written to either channel at any place; what was never written is silence. The first file is made, or
+    overwritten, at once, others when there is audio for them.
 
     Args:
         path: The first file.
         sample_rate: Hz.
         max_bytes: Most bytes of a file.
+
+    Raises:
+        OSError: A file cannot be written.
     """
 
     def __init__(self, path: Path, sample_rate: int, max_bytes: int) -> None:
@@ -36,6 +39,7 @@ class StereoFiles:
         self._rate = sample_rate
         self._frames = (max_bytes - HEADER_BYTES) // _FRAME_BYTES
         self._files: dict[int, _StereoFile] = {}
+        self._file(0)
 
     def write(self, channel: int, at: int, samples: Samples) -> None:
         """Write samples of channel 0 or 1 from place ``at`` on."""

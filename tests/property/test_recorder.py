@@ -129,8 +129,7 @@ def test_the_files_are_what_the_arrays_are(tmp_path: Path, steps: list[tuple[str
     recorder.close()
 
     expected = model.frames()
-    written = whole(recorder.paths) if recorder.paths else np.zeros((0, 2), np.int16)
-    assert np.array_equal(written, expected)
+    assert np.array_equal(whole(recorder.paths), expected)
     assert all(path.stat().st_size <= 44 + 4 * frames for path in recorder.paths)
 
 
@@ -250,14 +249,21 @@ def test_a_process_that_is_killed_leaves_a_valid_file(tmp_path: Path, lines: int
 
 
 def test_a_disk_that_fails_ends_the_recording_and_not_the_call(tmp_path: Path) -> None:
-    recorder = vw.CallRecorder(tmp_path / "missing" / "call.wav", RATE)
-    recorder.write_user(tone(20), RATE)
-    recorder.write_user(tone(20), RATE)
+    (tmp_path / "call-2.wav").mkdir()
+    recorder = vw.CallRecorder(tmp_path / "call.wav", RATE, max_bytes=44 + 4 * 800, clock=Clock())
+    recorder.write_user(tone(150), RATE)
+    recorder.write_user(tone(150), RATE)
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="call-2"):
         recorder.close()
-    assert isinstance(recorder.error, FileNotFoundError)
+    assert isinstance(recorder.error, OSError)
+    assert read(tmp_path / "call.wav")[:, 0].tolist() == tone(100).tolist()
     recorder.close()
+
+
+def test_a_path_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        vw.CallRecorder(tmp_path / "missing" / "call.wav")
 
 
 def test_a_closed_recorder_takes_no_more(tmp_path: Path) -> None:

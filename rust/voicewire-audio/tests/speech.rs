@@ -23,7 +23,9 @@ fn a_tone_comes_out_with_pre_roll_and_hangover() {
     SpeechGate::new(SETTINGS).process(&input, &mut output);
 
     let at = |ms: u32| (ms * RATE / 1000) as usize;
-    assert_eq!(output, input[at(400)..at(1000)]);
+    // The filter rings for a step behind the tone.
+    assert!((at(600)..=at(610)).contains(&output.len()), "{} samples", output.len());
+    assert!(output == input[at(400)..at(400) + output.len()]);
 }
 
 #[test]

@@ -52,13 +52,12 @@ impl PyAudioRing {
         let Ok(mut held) = self.writer.try_lock() else {
             return Err(PyRuntimeError::new_err("the ring is being written by another thread"));
         };
-        let (writer, converted) = &mut *held;
-        if let Some(taken) = write_borrowed(writer, samples)? {
-            return Ok(taken);
+        let (writer, copied) = &mut *held;
+        copied.clear();
+        if !copy_plain(samples, copied)? {
+            samples::read(samples, "samples", copied)?;
         }
-        converted.clear();
-        samples::read(samples, "samples", converted)?;
-        Ok(writer.write(converted))
+        Ok(writer.write(copied))
     }
 
     /// Take up to `n` of the oldest samples, all by default.
@@ -278,24 +277,28 @@ impl PySpeechGate {
     }
 }
 
-/// Writes what lies in memory as it is needed, without a copy; None for all else.
-fn write_borrowed(writer: &mut RingWriter, value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+/// Copies plain int16 and bytes; false for all else. Nothing is allocated while they fit into `copied`.
+fn copy_plain(value: &Bound<'_, PyAny>, copied: &mut Vec<i16>) -> PyResult<bool> {
     let py = value.py();
-    let Ok(buffer) = PyUntypedBuffer::get(value) else { return Ok(None) };
+    let Ok(buffer) = PyUntypedBuffer::get(value) else { return Ok(false) };
     let is_foreign = buffer.format().to_bytes().first().is_some_and(|first| b"<>!".contains(first));
     if buffer.dimensions() != 1 || is_foreign {
-        return Ok(None);
+        return Ok(false);
     }
     if let Ok(typed) = buffer.as_typed::<i16>() {
-        return Ok(typed.as_slice(py).map(|cells| writer.write_with(cells.len(), |at| cells[at].get())));
+        copied.resize(typed.item_count(), 0);
+        typed.copy_to_slice(py, copied)?;
+        return Ok(true);
     }
     let is_array = value.hasattr("dtype")?;
     match buffer.as_typed::<u8>() {
         Ok(typed) if !is_array && typed.item_count() % 2 == 0 => {
-            let sample = |pair: &[pyo3::buffer::ReadOnlyCell<u8>]| i16::from_le_bytes([pair[0].get(), pair[1].get()]);
-            Ok(typed.as_slice(py).map(|cells| writer.write_with(cells.len() / 2, |at| sample(&cells[2 * at..]))))
+            copied.resize(typed.item_count() / 2, 0);
+            typed.copy_to_slice(py, bytemuck::cast_slice_mut(copied))?;
+            copied.iter_mut().for_each(|sample| *sample = i16::from_le(*sample));
+            Ok(true)
         }
-        _ => Ok(None),
+        _ => Ok(false),
     }
 }
 
