@@ -104,31 +104,28 @@ class _StereoFile:
         self.path = path
         self.length = 0
         self._rate = sample_rate
-        self._file = path.open("w+b")
+        # Without a buffer: what was written is in the hands of the operating system, whatever happens to the process.
+        self._file = path.open("w+b", buffering=0)
         self._write_header()
 
     def write(self, channel: int, at: int, samples: Samples) -> None:
         import numpy as np
 
-        if not len(samples):
-            return
-        place = HEADER_BYTES + _FRAME_BYTES * at
-        self._file.seek(place)
-        known = np.frombuffer(self._file.read(_FRAME_BYTES * len(samples)), "<i2")
-        both = np.zeros(2 * len(samples), "<i2")
+        both = np.zeros((len(samples), 2), "<i2")
+        known = self._read(at, min(self.length, at + len(samples)) - at)
         both[: len(known)] = known
-        both[channel::2] = samples
-        self._file.seek(place)
-        self._file.write(both.tobytes())
-        self.extend(at + len(samples))
+        both[:, channel] = samples
+        self._put(HEADER_BYTES + _FRAME_BYTES * at, both.tobytes())
+        if at + len(samples) > self.length:
+            # What was jumped over reads as zeros.
+            self.length = at + len(samples)
+            self._write_header()
 
     def extend(self, length: int) -> None:
         if length > self.length:
-            # What was jumped over reads as zeros.
             self._file.truncate(HEADER_BYTES + _FRAME_BYTES * length)
             self.length = length
             self._write_header()
-        self._file.flush()
 
     def truncate(self, length: int) -> None:
         if length < self.length:
@@ -144,12 +141,29 @@ class _StereoFile:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
+    def _read(self, at: int, count: int) -> Samples:
+        import numpy as np
+
+        if count <= 0:
+            return np.zeros((0, 2), np.int16)
+        self._file.seek(HEADER_BYTES + _FRAME_BYTES * at)
+        data = bytearray()
+        while missing := _FRAME_BYTES * count - len(data):
+            piece = self._file.read(missing)
+            if not piece:
+                raise OSError(f"file was cut by somebody else: {self.path}")
+            data += piece
+        return np.frombuffer(data, "<i2").reshape(-1, 2)
+
+    def _put(self, place: int, data: bytes) -> None:
+        self._file.seek(place)
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+
     def _write_header(self) -> None:
         size = _FRAME_BYTES * self.length
         # Plain PCM, two channels of 16 bits.
         kind = struct.pack("<IHHIIHH", 16, 1, 2, self._rate, _FRAME_BYTES * self._rate, _FRAME_BYTES, 16)
         header = b"RIFF" + struct.pack("<I", size + HEADER_BYTES - 8) + b"WAVEfmt " + kind
-        self._file.flush()
-        self._file.seek(0)
-        self._file.write(header + b"data" + struct.pack("<I", size))
-        self._file.flush()
+        self._put(0, header + b"data" + struct.pack("<I", size))

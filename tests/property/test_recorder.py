@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import wave
 from pathlib import Path
 
@@ -85,20 +86,20 @@ class Model:
         return frames
 
 
-COUNTS = st.integers(1, 2_000)
+COUNTS = st.integers(1, 600)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("pass"), st.integers(0, 4_000), st.just("")),
+        st.tuples(st.just("pass"), st.integers(0, 600), st.just("")),
         st.tuples(st.just("user"), COUNTS, st.just("")),
         st.tuples(st.just("model"), COUNTS, st.sampled_from("abc")),
-        st.tuples(st.just("interrupt"), st.integers(0, 300), st.sampled_from("abc")),
+        st.tuples(st.just("interrupt"), st.integers(0, 100), st.sampled_from("abc")),
     ),
     max_size=30,
 )
 
 
-@given(STEPS, st.integers(700, 20_000))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS, st.integers(300, 8_000))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_files_are_what_the_arrays_are(tmp_path: Path, steps: list[tuple[str, int, str]], frames: int) -> None:
     clock, model, sample = Clock(), Model(), 0
     recorder = vw.CallRecorder(tmp_path / "call.wav", RATE, max_bytes=44 + 4 * frames, clock=clock)
@@ -285,3 +286,34 @@ def test_what_is_no_audio_is_refused_by_name(tmp_path: Path, bad: object) -> Non
 def test_an_option_out_of_range_is_named(tmp_path: Path, name: str, value: int) -> None:
     with pytest.raises(vw.ConfigError, match=name):
         vw.CallRecorder(tmp_path / "call.wav", **{name: value})
+
+
+def test_what_a_slow_disk_drops_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    write = StereoFiles.write
+
+    def slow(files: StereoFiles, channel: int, at: int, samples: NDArray[np.int16]) -> None:
+        assert go.wait(10)
+        write(files, channel, at, samples)
+
+    monkeypatch.setattr(StereoFiles, "write", slow)
+    monkeypatch.setattr("voicewire.recorder._WAITING_S", 1)
+    recorder = vw.CallRecorder(tmp_path / "call.wav", RATE, clock=Clock())
+    for number in range(1, 5):
+        recorder.write_model(np.full(RATE // 2, number, np.int16), RATE)
+    go.set()
+    recorder.close()
+
+    lost = round(recorder.stats()["dropped_ms"])
+    assert lost in (500, 1_000)
+    assert len(read(tmp_path / "call.wav")) == 2 * RATE - lost * RATE // 1000
+
+
+def test_other_readers_of_wav_files_read_it(tmp_path: Path) -> None:
+    with vw.CallRecorder(tmp_path / "call.wav", 48_000, clock=Clock()) as recorder:
+        recorder.write_user(np.ones(480, np.int16), 48_000)
+
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        assert (file.getframerate(), file.getnframes()) == (48_000, 480)
+    samples, rate = vw.audio.read_wav(tmp_path / "call.wav")
+    assert (len(samples), rate) == (480, 48_000)

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import voicewire as vw
@@ -243,3 +245,32 @@ def test_an_option_out_of_range_is_named(name: str, value: float) -> None:
 async def test_what_is_no_audio_is_refused(bad: object) -> None:
     with pytest.raises(ValueError, match="samples"):
         vw.Pacer().write(bad)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 700), st.integers(0, 90)), max_size=25),
+    st.sampled_from([0, 20, 60, 110]),
+)
+@settings(deadline=None, max_examples=40)
+def test_whatever_is_written_is_given_out_in_order_and_never_beyond_the_lead(
+    writes: list[tuple[int, int]], lead_ms: int
+) -> None:
+    async def run() -> tuple[Line, int]:
+        made, first = Line(Clock(), lead_ms=lead_ms), 1
+        for count, pause in writes:
+            made.pacer.write(np.arange(first, first + count, dtype=np.int16))
+            first += count
+            await made.clock.advance(pause)
+        made.pacer.close()
+        await made.clock.advance(5_000)
+        assert made.task.done()
+        return made, first
+
+    made, end = asyncio.run(run())
+    given = made.heard()
+    assert given[given != 0].tolist() == list(range(1, end))
+    # At every moment: what was given out since any earlier chunk is at most the lead more than time has passed.
+    times = np.array(made.times)
+    ahead = 20 * np.arange(1, len(times) + 1) - times
+    lowest = np.minimum.accumulate(ahead - 20) if len(times) else ahead
+    assert np.all(ahead - lowest <= max(lead_ms, 20) + 20 * 0.25)
