@@ -1,6 +1,6 @@
-//! The ring under all interleavings and reorderings that the memory model allows.
+//! The ring under all interleavings of two threads, and all values that loads may see: `scripts/run.py loom`, seconds.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p voicewire-audio --test ring_loom`, in a target folder of its own.
+//! Loom lets no load slip behind a later write. That the orderings of `start` forbid it is argued in ring.rs.
 #![cfg(loom)]
 
 use loom::thread;
@@ -13,7 +13,7 @@ fn take(reader: &RingReader, count: usize) -> Vec<i16> {
     out
 }
 
-/// Writes 1, 2, … in chunks while `reading` is at work; gives what was read, in order, with what was left.
+/// Writes 1, 2, … in chunks while another thread reads as often as `reads` says; what was read are runs, in order.
 fn race(capacity: usize, overflow: Overflow, chunks: &'static [&'static [i16]], reads: &'static [usize]) {
     loom::model(move || {
         let (mut writer, reader) = ring(capacity, overflow);
