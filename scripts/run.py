@@ -88,7 +88,8 @@ def loom(arguments: list[str]) -> int:
     flags = 'build.rustflags=["--cfg", "loom"]'
     # Other flags make other artefacts: in a folder of their own they do not displace the usual ones.
     where = ["--target-dir", ROOT / "target" / "loom"]
-    return call(["cargo", "--config", flags, "test", *where, "-p", "voicewire-audio", "--test", "ring_loom", *arguments])
+    what = ["-p", "voicewire-audio", "--test", "ring_loom"]
+    return call(["cargo", "--config", flags, "test", *where, *what, *arguments])
 
 
 def lint(arguments: list[str]) -> int:

@@ -105,6 +105,15 @@ def test_mains_hum_stays_inside(rate: int) -> None:
     assert len(gated(pcm(0.004 * np.sin(2 * np.pi * 50 * time)), rate)) == 0
 
 
+@pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+def test_hiss_must_be_louder_than_a_vowel(rate: int) -> None:
+    room = noise(2_000, rate, -60)
+
+    assert len(gated(pcm(room, noise(400, rate, -50, seed=2)), rate)) == 0
+    assert len(gated(pcm(room, noise(400, rate, -40, seed=2)), rate)) > 0
+    assert len(gated(pcm(room, voice(400, rate, level_db=-50) + noise(400, rate, -60, seed=2)), rate)) > 0
+
+
 def test_a_stream_may_begin_with_speech() -> None:
     said = pcm(voice(500, 24_000))
 

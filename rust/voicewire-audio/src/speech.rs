@@ -26,6 +26,9 @@ const FIRST_FLOOR_DB: f64 = -40.0;
 const VOICED: std::ops::RangeInclusive<f64> = 120.0..=3000.0;
 const UNVOICED_DB: f64 = 6.0;
 
+/// What a change of sign must reach, as a multiple of the floor's amplitude.
+const SWING: f64 = 1.5;
+
 /// Corner of the filter that takes DC out, in Hz: high enough for a click to fade within a step.
 const CORNER_HZ: f64 = 100.0;
 
@@ -111,7 +114,7 @@ impl SpeechGate {
     }
 
     fn judge(&mut self, out: &mut Vec<i16>) {
-        let (power_db, crossings) = self.level.measure(&self.step);
+        let (power_db, crossings) = self.level.measure(&self.step, self.floor.db());
         let needed = self.floor.db() + self.settings.threshold_db;
         let is_voiced = VOICED.contains(&crossings);
         let is_loud = power_db > needed && (self.is_speech() || is_voiced || power_db > needed + UNVOICED_DB);
@@ -155,25 +158,28 @@ struct Level {
     keep: f64,
     input: Option<f64>,
     output: f64,
+    is_negative: bool,
 }
 
 impl Level {
     fn new(sample_rate: u32) -> Self {
         let keep = 1.0 - (std::f64::consts::TAU * CORNER_HZ / f64::from(sample_rate)).min(1.0);
-        Self { keep, input: None, output: 0.0 }
+        Self { keep, input: None, output: 0.0, is_negative: false }
     }
 
-    /// Power in dB of full scale, and changes of sign a second.
-    fn measure(&mut self, step: &[i16]) -> (f64, f64) {
+    /// Power in dB of full scale, and changes of sign a second; swings that the noise floor makes are none.
+    fn measure(&mut self, step: &[i16], floor_db: f64) -> (f64, f64) {
         let (mut power, mut crossings) = (0.0, 0_u32);
+        let swing = SWING * 10_f64.powf(floor_db / 20.0);
         for &sample in step {
             let input = f64::from(sample) / 32768.0;
-            let last = self.output;
             // The first sample is taken for the DC of the stream.
-            self.output = input - self.input.unwrap_or(input) + self.keep * last;
+            self.output = input - self.input.unwrap_or(input) + self.keep * self.output;
             self.input = Some(input);
             power += self.output * self.output;
-            crossings += u32::from((self.output < 0.0) != (last < 0.0));
+            let has_crossed = if self.is_negative { self.output > swing } else { self.output < -swing };
+            self.is_negative ^= has_crossed;
+            crossings += u32::from(has_crossed);
         }
         let steps = step.len().max(1) as f64;
         (10.0 * (power / steps).max(1e-12).log10(), f64::from(crossings) * f64::from(STEPS))
