@@ -68,10 +68,12 @@ if TYPE_CHECKING:
     from voicewire.ids import generate_id
     from voicewire.keys import ClientSecret
     from voicewire.mint import create_client_secret, create_client_secret_sync
+    from voicewire.pacer import Pacer
     from voicewire.policy import Limits, Reconnect, Timeouts
     from voicewire.prices import Prices
     from voicewire.process import configure
     from voicewire.receipt import Receipt
+    from voicewire.recorder import CallRecorder
     from voicewire.simulator import Simulator
     from voicewire.tool_commands import McpApproval
     from voicewire.tools import ToolResponse
@@ -90,6 +92,7 @@ __all__ = [
     "AudioFormat",
     "AuthenticationError",
     "BackpressureError",
+    "CallRecorder",
     "Calls",
     "Capabilities",
     "ClientSecret",
@@ -120,6 +123,7 @@ __all__ = [
     "Limits",
     "McpApproval",
     "Open",
+    "Pacer",
     "Prices",
     "ProtocolError",
     "RateLimits",
@@ -177,6 +181,8 @@ _ORIGINS = {
     "Hooks": "hooks",
     "generate_id": "ids",
     "Reply": "turns",
+    "Pacer": "pacer",
+    "CallRecorder": "recorder",
     "Capabilities": "capabilities",
     **dict.fromkeys(
         ("Conversation", "ConversationItem", "ConversationUpdate", "Delta", "RealtimeEvent"), "conversation"

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+from voicewire._audio_tools import AudioRing, Chunker, PreRoll, SpeechGate
 from voicewire.exceptions import VoicewireError
 from voicewire.usage import Usage
 
 __all__ = [
     "AudioDelta",
+    "AudioRing",
+    "Chunker",
     "Closed",
     "ConfigMismatch",
     "ConversationItem",
@@ -25,6 +28,7 @@ __all__ = [
     "Interrupted",
     "NextEvent",
     "Open",
+    "PreRoll",
     "RateLimits",
     "Reconnected",
     "Reconnecting",
@@ -34,6 +38,7 @@ __all__ = [
     "Session",
     "SessionExpiring",
     "SimulatorServer",
+    "SpeechGate",
     "SpeechStarted",
     "SpeechStopped",
     "TextDelta",
@@ -48,6 +53,7 @@ __all__ = [
     "canonical_name",
     "check_endpoint",
     "configure",
+    "copy_samples",
     "decode_event",
     "decode_g711",
     "dialect_facts",
@@ -616,6 +622,14 @@ def canonical_name(name: str) -> str:
 
 def configure(io_threads: int | None = None, wake_latency_ms: float | None = None) -> None:
     """Set how the I/O threads work."""
+
+def copy_samples(samples: Any) -> NDArray[np.int16]:
+    """Copy audio, anything that ``send_audio`` takes, as 1-D int16.
+
+    Raises:
+        TypeError: ``samples`` is no audio.
+        ValueError: More than one dimension, an odd byte count, or NaN.
+    """
 
 def decode_event(store: ConversationStore, text: str) -> list[tuple[Event, ConversationItem, bool, bool]]:
     """Take one server event, as JSON, into a conversation; what it changed: event, item, appended, completed."""

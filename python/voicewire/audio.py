@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicewire import _voicewire
 from voicewire._voicewire import (
+    AudioRing,
+    Chunker,
+    PreRoll,
     Resampler,
+    SpeechGate,
     base64_decode,
     base64_encode,
     decode_g711,
@@ -28,9 +32,13 @@ if TYPE_CHECKING:
     Samples: TypeAlias = NDArray[np.int16]
 
 __all__ = [
+    "AudioRing",
+    "Chunker",
     "PlaybackClock",
     "Played",
+    "PreRoll",
     "Resampler",
+    "SpeechGate",
     "base64_decode",
     "base64_encode",
     "decode_g711",

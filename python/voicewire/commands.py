@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -40,6 +40,8 @@ class Commands:
     _toolbox: Toolbox
     _tools: ToolRunner
     _playback: PlaybackClock | None
+    # What hears of each chunk that was taken, with its rate; a tap does not raise.
+    _taps: tuple[Callable[[Any, int | None], None], ...] = ()
 
     def send_audio(self, samples: Any, sample_rate: int | None = None, *, encoding: Encoding | None = None) -> None:
         """Send audio of the user: the hot path, which returns at once and makes no receipt.
@@ -60,6 +62,8 @@ class Commands:
             ConnectionClosed: The session is idle, closing or closed.
         """
         self._session.send_audio(samples, sample_rate, encoding)
+        for tap in self._taps:
+            tap(*_as_samples(samples, sample_rate, encoding))
 
     append_input_audio = send_audio
 
@@ -318,3 +322,12 @@ class Commands:
 
 def _is_linked(part: Mapping[str, Any]) -> bool:
     return part["type"] == "input_image" and not str(part.get("image_url", "")).startswith("data:")
+
+
+def _as_samples(samples: Any, sample_rate: int | None, encoding: Encoding | None) -> tuple[Any, int | None]:
+    """What was sent, as samples and their rate."""
+    if encoding is None or encoding == "pcm16":
+        return samples, sample_rate
+    from voicewire.audio import decode_g711
+
+    return decode_g711(samples, "ulaw" if encoding == "g711_ulaw" else "alaw"), 8_000

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// A bounded recording: full, the oldest samples go.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tape {
     samples: VecDeque<i16>,
     capacity: usize,
@@ -23,6 +23,21 @@ impl Tape {
         let excess = (self.samples.len() + kept.len()).saturating_sub(self.capacity);
         self.samples.drain(..excess);
         self.samples.extend(kept);
+    }
+
+    /// Takes out what is kept, oldest first.
+    pub fn take(&mut self) -> Vec<i16> {
+        std::mem::take(&mut self.samples).into()
+    }
+
+    /// Samples that are kept.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
     }
 
     /// Samples that were ever appended.

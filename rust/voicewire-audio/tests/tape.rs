@@ -31,3 +31,14 @@ fn a_tape_without_room_keeps_nothing() {
     assert_eq!(tape.slice(0, 3), []);
     assert_eq!(tape.end(), 3);
 }
+
+#[test]
+fn what_is_taken_out_is_gone() {
+    let mut tape = Tape::new(3);
+    tape.push(&[1, 2, 3, 4]);
+
+    assert_eq!(tape.len(), 3);
+    assert_eq!(tape.take(), [2, 3, 4]);
+    assert!(tape.is_empty());
+    assert_eq!(tape.slice(0, 4), []);
+}

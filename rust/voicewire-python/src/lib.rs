@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod audio_tools;
 mod conversation;
 mod delivery;
 mod dialects;
@@ -29,6 +30,8 @@ mod _voicewire {
         base64_decode, base64_encode, configure, decode_g711, encode_g711, float_to_pcm16, pcm16_to_float, read_wav,
         PyResampler,
     };
+    #[pymodule_export]
+    use crate::audio_tools::{copy_samples, PyAudioRing, PyChunker, PyPreRoll, PySpeechGate};
     #[pymodule_export]
     use crate::conversation::{ConversationItem, ConversationStore};
     #[pymodule_export]
