@@ -72,6 +72,9 @@ if TYPE_CHECKING:
     from voicewire.process import configure
     from voicewire.receipt import Receipt
     from voicewire.simulator import Simulator
+    from voicewire.sync_client import SyncRealtimeClient
+    from voicewire.sync_events import SyncEvents
+    from voicewire.sync_receipt import SyncReceipt
     from voicewire.tool_commands import McpApproval
     from voicewire.tools import ToolResponse
     from voicewire.turns import Reply
@@ -139,6 +142,9 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "SyncCalls",
+    "SyncEvents",
+    "SyncRealtimeClient",
+    "SyncReceipt",
     "TextDelta",
     "ThoughtDelta",
     "Timeouts",
@@ -164,6 +170,9 @@ __all__ = [
 _ORIGINS = {
     "RealtimeClient": "client",
     "Simulator": "simulator",
+    "SyncEvents": "sync_events",
+    "SyncRealtimeClient": "sync_client",
+    "SyncReceipt": "sync_receipt",
     "Receipt": "receipt",
     "configure": "process",
     "create_realtime": "unified",
