@@ -75,6 +75,9 @@ if TYPE_CHECKING:
     from voicewire.receipt import Receipt
     from voicewire.recorder import CallRecorder
     from voicewire.simulator import Simulator
+    from voicewire.sync_client import SyncRealtimeClient
+    from voicewire.sync_events import SyncEvents
+    from voicewire.sync_receipt import SyncReceipt
     from voicewire.tool_commands import McpApproval
     from voicewire.tools import ToolResponse
     from voicewire.turns import Reply
@@ -146,6 +149,9 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "SyncCalls",
+    "SyncEvents",
+    "SyncRealtimeClient",
+    "SyncReceipt",
     "TextDelta",
     "ThoughtDelta",
     "Timeouts",
@@ -174,6 +180,9 @@ __all__ = [
 _ORIGINS = {
     "RealtimeClient": "client",
     "Simulator": "simulator",
+    "SyncEvents": "sync_events",
+    "SyncRealtimeClient": "sync_client",
+    "SyncReceipt": "sync_receipt",
     "Receipt": "receipt",
     "configure": "process",
     "create_realtime": "unified",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any
 
 __all__ = ["Receipt"]
@@ -32,7 +33,7 @@ class Receipt:
         self._done = False
         self._value: Any = None
         self._error: BaseException | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[Callable[[], object]] = []
 
     def done(self) -> bool:
         """Whether the fate of the command is known."""
@@ -63,15 +64,18 @@ class Receipt:
     def __await__(self) -> Generator[Any, None, Any]:
         if not self._done:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self._enlist(future):
+            if self._enlist(partial(_wake, future)):
                 yield from future
         return self.result()
 
-    def _enlist(self, waiter: asyncio.Future[None]) -> bool:
+    def _enlist(self, wake: Callable[[], object]) -> bool:
+        """Have a function called, from any thread, once the fate is known; False and called at once where it is."""
         with self._lock:
             if not self._done:
-                self._waiters.append(waiter)
-            return not self._done
+                self._waiters.append(wake)
+                return True
+        wake()
+        return False
 
     def __repr__(self) -> str:
         fate = "open" if not self._done else "done" if self._error is None else repr(self._error)
@@ -84,10 +88,14 @@ class Receipt:
             self.ignored = tuple(ignored)
             self._value, self._error, self._done = value, error, True
             waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            loop = waiter.get_loop()
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_release, waiter)
+        for wake in waiters:
+            wake()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    loop = waiter.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_release, waiter)
 
 
 def _release(waiter: asyncio.Future[None]) -> None:

@@ -14,6 +14,7 @@ PAGES = (
     "docs/audio-tools.md",
     "docs/devices.md",
     "docs/gemini.md",
+    "docs/sync.md",
     "docs/tools.md",
     "docs/unified.md",
 )
