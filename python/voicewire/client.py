@@ -78,6 +78,8 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         auto_respond: Ask for a response once all calls of a response are answered.
         tool_timeout: Seconds that a tool may take, None for no limit.
         auto_truncate: Cut an answer that the user speaks over where he stopped hearing it.
+        output_sample_rate: Hz of ``AudioDelta.audio``, 4,000 to 192,000; None: the session's. Counts of samples that
+            you give are at this rate.
         retain_audio_s: Seconds of audio to keep in the conversation, newest of both sides; 0 keeps none.
         strict: Raise ``ConfigError`` for options that the dialect has no words for, in place of ``ConfigMismatch``.
         subprotocol_auth: Send the key as a WebSocket subprotocol instead of a header.
@@ -120,6 +122,7 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         tool_timeout: float | None = 30.0,
         auto_truncate: bool = True,
         retain_audio_s: float = 0,
+        output_sample_rate: int | None = None,
         strict: bool = False,
         ca: str | os.PathLike[str] | None = None,
         client_cert: tuple[str, str] | None = None,
@@ -158,6 +161,9 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         self._auto_truncate = parse.flag("auto_truncate", auto_truncate)
         self._name = name
         retain = parse.number("retain_audio_s", retain_audio_s)
+        self._output_sample_rate = output_sample_rate
+        if output_sample_rate is not None:
+            parse.integer("output_sample_rate", output_sample_rate, 4_000, 192_000)
         self._limits = limits or Limits()
         self._session: Session = Session(self, json.dumps(self._limits.to_dict()), retain)
         self._conversation = Conversation(self._session.conversation())
@@ -490,6 +496,7 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
             "timeouts": timeouts_for(self._destination.dialect, self._timeouts),
             "reconnect": self._reconnect and self._reconnect.to_dict(),
             "auto_truncate": self._auto_truncate,
+            "output_sample_rate": self._output_sample_rate,
         }
         self._opening = opening = loop.create_future()
         self._wakes = lambda: hub.wakes

@@ -11,7 +11,6 @@ __all__ = ["refuse_unbuilt"]
 _ARGUMENTS = {
     "proxy",
     "debug",
-    "output_sample_rate",
     "record",
 }
 

@@ -16,6 +16,7 @@ use voicewire_proto::{
 };
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::downlink::Downlink;
 use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
 use crate::io;
 use crate::keepalive::{Due, Keepalive};
@@ -46,6 +47,7 @@ pub(crate) struct Driver {
     pub(crate) protocol: Box<dyn Protocol>,
     pub(crate) outages: Outages,
     pub(crate) replay: Replay,
+    downlink: Downlink,
     pub(crate) batch: Vec<Delivery>,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
@@ -69,11 +71,12 @@ pub(crate) enum Left {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, reconnect, inbox, protocol } = plan;
+        let Plan { target, timeouts, reconnect, output_sample_rate, inbox, protocol } = plan;
+        let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
         let replay = Replay::new(replay_audio, shared.limits.input_ring_ms);
-        Self { shared, target, timeouts, inbox, protocol, outages, replay, batch: Vec::new(), asked: None }
+        Self { shared, target, timeouts, inbox, protocol, outages, replay, downlink, batch: Vec::new(), asked: None }
     }
 
     pub(crate) async fn run(mut self) {
@@ -272,10 +275,12 @@ impl Driver {
             if self.replay.keeps() && matches!(event.body, Body::SpeechStarted(_) | Body::InputCommitted) {
                 self.replay.told(&event.body);
             }
-            let weight = event.weight();
-            self.shared.stats.events.add(1);
-            let delivery = self.delivery(Item::Event(Box::new(event)), weight);
-            self.batch.push(delivery);
+            let (session, stats) = (self.shared.id, &self.shared.stats);
+            self.downlink.pass(event, |event| {
+                stats.events.add(1);
+                let weight = event.weight();
+                self.batch.push(Delivery { session, weight, item: Item::Event(Box::new(event)) });
+            });
         }
         self.shared.stats.audio_out_dropped.set(self.protocol.dropped_samples());
         self.collect_settled();
@@ -309,7 +314,8 @@ impl Driver {
             let entry = self.shared.outbox().pop()?;
             taken += 1;
             match entry {
-                Entry::Command(command, id) => {
+                Entry::Command(mut command, id) => {
+                    self.downlink.rescale(&mut command);
                     let now = Instant::now();
                     if !matches!(*command, Command::ReportPlayed { .. }) {
                         self.asked = Some(now);

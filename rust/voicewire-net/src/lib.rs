@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod connect_error;
+mod downlink;
 mod driver;
 pub mod inbox;
 pub mod io;

@@ -32,6 +32,8 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// How a lost connection is replaced; None: not at all.
     pub reconnect: Option<Reconnect>,
+    /// Hz of the audio that is delivered; None for what comes.
+    pub output_sample_rate: Option<u32>,
     /// Whom to tell.
     pub inbox: Arc<Inbox>,
     /// What is spoken.

@@ -184,7 +184,14 @@ fn plan(port: u16, reader: &Reader) -> Plan {
     };
     let timeouts =
         Timeouts { connect: PATIENCE, close: Duration::from_secs(2), ping_interval: PATIENCE, ping_timeout: PATIENCE };
-    Plan { target, timeouts, reconnect: None, inbox: Arc::clone(&reader.inbox), protocol: Box::<Echo>::default() }
+    Plan {
+        target,
+        timeouts,
+        reconnect: None,
+        output_sample_rate: None,
+        inbox: Arc::clone(&reader.inbox),
+        protocol: Box::<Echo>::default(),
+    }
 }
 
 fn raw(session: &Session, receipt: u64, text: &str) {

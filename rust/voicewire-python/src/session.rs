@@ -118,6 +118,7 @@ impl PySession {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,
             reconnect: read_reconnect(&options["reconnect"]),
+            output_sample_rate: options["output_sample_rate"].as_u64().and_then(|rate| u32::try_from(rate).ok()),
             inbox: Arc::clone(&hub.get().inbox),
             protocol: dialects::protocol(service, &options, config, common),
         };
