@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,7 +14,7 @@ from voicewire.devices.level import Meter, call_soon
 from voicewire.exceptions import DeviceError
 
 if TYPE_CHECKING:
-    from voicewire.audio import Resampler, Samples
+    from voicewire.audio import AudioRing, Resampler, Samples
 
 __all__ = ["Microphone"]
 
@@ -59,7 +58,9 @@ class Microphone:
         self._device = device
         self._sample_rate = parse.integer("sample_rate", sample_rate, 4_000, 192_000)
         self._chunk_ms = parse.integer("chunk_ms", chunk_ms, 1, 1_000)
-        self._queue: deque[Samples] = deque(maxlen=max(1, parse.integer("queue_ms", queue_ms, 1) // chunk_ms))
+        self._queue_ms = max(chunk_ms, parse.integer("queue_ms", queue_ms, 1, 600_000))
+        self._ring: AudioRing | None = None
+        self._chunk = 0
         self._on_level = on_level
         self._backend = backend
         self._stream: Stream | None = None
@@ -82,7 +83,6 @@ class Microphone:
         if self._stream is None:
             self._loop = asyncio.get_running_loop()
             self._meter = Meter(self._on_level, self._loop) if self._on_level is not None else None
-            self._queue.clear()
             self._arrived.clear()
             self._is_over, self._error = False, None
             # Opening a device may take a good part of a second.
@@ -115,14 +115,14 @@ class Microphone:
         """
         if self._stream is None and not self._is_over:
             await self.start()
-        while not self._queue:
+        while (ring := self._ring) is None or ring.available < self._chunk:
             if self._is_over:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
+                return self._rest()
             self._arrived.clear()
-            await self._arrived.wait()
-        return self._converted(self._queue.popleft())
+            # What came in between is not told again.
+            if ring is None or ring.available < self._chunk:
+                await self._arrived.wait()
+        return self._converted(ring.read(self._chunk))
 
     @property
     def is_open(self) -> bool:
@@ -142,7 +142,8 @@ class Microphone:
     @property
     def dropped(self) -> int:
         """Chunks that were dropped because the application was late."""
-        return self._dropped
+        dropped = 0 if self._ring is None else self._ring.stats()["dropped"]
+        return self._dropped + -(-dropped // max(1, self._chunk))
 
     @property
     def overflows(self) -> int:
@@ -166,13 +167,18 @@ class Microphone:
         return stream
 
     def _opened(self, backend: Backend, device: int | None, rate: int) -> Stream:
-        return backend.open_input(device, rate, rate * self._chunk_ms // 1000, self._take, self._ended)
+        from voicewire.audio import AudioRing
+
+        self._dropped, self._chunk = self.dropped, max(1, rate * self._chunk_ms // 1000)
+        # A real-time thread writes it: without a lock, and without memory of its own.
+        self._ring = AudioRing(self._queue_ms, rate)
+        return backend.open_input(device, rate, self._chunk, self._take, self._ended)
 
     def _take(self, samples: Samples, lost: bool) -> None:
         """Take a chunk, in the thread of the device."""
         self._lost += lost
-        self._dropped += len(self._queue) == self._queue.maxlen
-        self._queue.append(samples.copy())
+        if self._ring is not None:
+            self._ring.write(samples)
         if self._meter is not None:
             self._meter.offer(samples)
         if self._zeros is not None:
@@ -198,6 +204,14 @@ class Microphone:
         if not self._is_over:
             self._is_over, self._error = True, error
             self._arrived.set()
+
+    def _rest(self) -> Samples:
+        """The end of what was recorded, shorter than a chunk; an error or the end of the iteration behind it."""
+        if self._ring is not None and self._ring.available:
+            return self._converted(self._ring.read())
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
 
     def _converted(self, chunk: Samples) -> Samples:
         return chunk if self._resampler is None else self._resampler.process(chunk)
