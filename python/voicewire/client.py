@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
+from weakref import ref
 
 from voicewire import parse
 from voicewire._voicewire import Session
@@ -173,6 +174,9 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         self._toolbox = Toolbox()
         self._tool_timeout = None if tool_timeout is None else parse.number("tool_timeout", tool_timeout, above=True)
         self._tools = ToolRunner(self, self._toolbox, auto_respond=parse.flag("auto_respond", auto_respond))
+        self._capabilities: Capabilities | None = None
+        if self.capabilities.tool_answers_respond:
+            self._session.add_handler("neutral:response_started", _Answered(self))
         self._realtime = Realtime(self)
         self._utility = Utility(self._session, self._handler_failed)
         self._registered: list[Entry] = []
@@ -185,7 +189,6 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         self._failure: BaseException | None = None
         self._state: State = "idle"
         self._reconnecting = False
-        self._capabilities: Capabilities | None = None
         self._first_config = self._config
         self._changes: list[tuple[SessionConfig, Receipt]] = []
         self._resetting = False
@@ -232,8 +235,8 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         """
         with self._lock:
             receipt = self._closing = self._closing or Receipt()
-        was_idle = self._state in ("idle", "closed")
-        self._state = "closed" if was_idle else "closing"
+            was_idle = self._state in ("idle", "closed")
+            self._state = "closed" if was_idle else "closing"
         self._abandon(self._session.close())
         if self._background is not None:
             self._background.cancel()
@@ -431,7 +434,9 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
         if self._state not in ("idle", "closed"):
             raise VoicewireError(f"session is {self._state}: it cannot be connected before it is closed")
         config = SessionConfig.from_options({**self._base().to_dict(), **changes.to_dict()})
-        self._session.begin(self._destination.dialect, json.dumps(config.to_dict()))
+        # Audio comes behind the changes that were made before.
+        sent = {**self._merged().to_dict(), **changes.to_dict()}
+        self._session.begin(self._destination.dialect, json.dumps(sent))
         self._state, self._closing = "connecting", None
         self._loop = self._background = self._failure = None
         self._config = config
@@ -571,7 +576,9 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
             self._settled(number, None, ConnectionClosed(None, "session closed before the command was sent"))
 
     def _gone(self, error: ConnectionClosed) -> None:
-        self._state, self._reconnecting = "closed", False
+        self._questions = 0
+        with self._lock:
+            self._state, self._reconnecting = "closed", False
         if self._resetting:
             self._resetting = False
             self._cleared()
@@ -611,3 +618,15 @@ class RealtimeClient(Listening, Commands, ToolCommands, Playing):
 def _fail(waiting: asyncio.Future[Any], error: Exception) -> None:
     if not waiting.done():
         waiting.set_exception(error)
+
+
+class _Answered:
+    """Counts the questions whose answers have begun, without keeping the client alive."""
+
+    def __init__(self, client: RealtimeClient) -> None:
+        self._client = ref(client)
+
+    def __call__(self, event: Event) -> None:
+        client = self._client()
+        if client is not None:
+            client._questions = max(0, client._questions - 1)

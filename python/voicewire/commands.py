@@ -40,6 +40,10 @@ class Commands:
     _toolbox: Toolbox
     _tools: ToolRunner
     _playback: PlaybackClock | None
+    # Questions whose answers have not begun, where the service confirms none of them.
+    _questions: int = 0
+    # Lets one question be open at a time, on the loop that it belongs to.
+    _asking: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
     # What hears of each chunk that was taken, with its rate; a tap does not raise.
     _taps: tuple[Callable[[Any, int | None], None], ...] = ()
 
@@ -82,7 +86,9 @@ class Commands:
 
     def send_text(self, text: str, *, respond: bool = True) -> Receipt:
         """Add a text of the user to the conversation and, unless ``respond`` is False, ask for an answer."""
-        return self._command("send_text", {"text": parse.text("text", text), "respond": bool(respond)})
+        receipt = self._command("send_text", {"text": parse.text("text", text), "respond": bool(respond)})
+        self._questions += bool(respond)
+        return receipt
 
     def send_user_message_content(self, content: str | Sequence[Mapping[str, Any]], *, respond: bool = True) -> Receipt:
         """Add a message of the user to the conversation and, unless ``respond`` is False, ask for an answer.
@@ -102,7 +108,9 @@ class Commands:
             raise UnsupportedError("image_input", "describe it in words")
         if not self.capabilities.image_urls and any(_is_linked(part) for part in parts):
             raise UnsupportedError("image_urls", "give the image's bytes")
-        return self._command("send_content", {"parts": parts, "respond": bool(respond)})
+        receipt = self._command("send_content", {"parts": parts, "respond": bool(respond)})
+        self._questions += bool(respond)
+        return receipt
 
     def send_image(
         self, image: Any, *, mime_type: str | None = None, detail: str | None = None, respond: bool = False
@@ -277,6 +285,9 @@ class Commands:
     async def ask(self, text: str, *, timeout: float | None = None) -> Reply:
         """Send a text and collect the whole answer.
 
+        Gemini confirms nothing: there, questions wait for each other, and one that the application sends meanwhile with
+        ``send_text`` stops the answer.
+
         Raises:
             CommandRejected: The server refused the text.
             VoicewireError: The response failed.
@@ -284,10 +295,18 @@ class Commands:
             ConnectionClosed: The session ended first.
         """
         async with asyncio.timeout(timeout):
-            return await answer(cast("RealtimeClient", self), text)
+            if not self.capabilities.tool_answers_respond:
+                return await answer(cast("RealtimeClient", self), text)
+            loop = asyncio.get_running_loop()
+            if self._asking is None or self._asking[0] is not loop:
+                self._asking = (loop, asyncio.Lock())
+            async with self._asking[1]:
+                return await answer(cast("RealtimeClient", self), text)
 
     async def send_file(self, path: str | os.PathLike[str]) -> None:
-        """Stream a WAV file in chunks of 20 ms at real-time pace.
+        """Stream a WAV file in chunks of 20 ms at real-time pace, and a second of silence behind it.
+
+        The silence ends the turn; with manual turns there is none: ``commit_audio`` ends it.
 
         Raises:
             ValueError: The file is no WAV.

@@ -91,6 +91,9 @@ class Destination:
             if value is not None and not _PLACE.fullmatch(parse.text(name, value)):
                 raise ConfigError(f"{name} is not made of letters, digits, : . _ and -", field=name, value=value)
         dialect = dialect_of(provider, url, dialect, model, project)
+        if dialect not in ("gemini", "vertex") and (project or location):
+            name, value = ("project", project) if project else ("location", location)
+            raise ConfigError(f"{name} belongs to Gemini on Vertex AI", field=name, value=value)
         if api_key is not None:
             parse.text("api_key", api_key)
         if url is not None:

@@ -122,7 +122,7 @@ def dialect_of(provider: str, url: str | None, given: str | None, model: str = "
     if given is not None:
         return parse.choice("dialect", given, DIALECTS)
     if provider == "sim" and model.startswith("gemini"):
-        return "gemini"
+        return "gemini" if project is None else "vertex"
     if provider == "gemini" and (project is not None or "aiplatform" in (url or "")):
         return "vertex"
     if provider == "azure":

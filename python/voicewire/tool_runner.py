@@ -145,6 +145,8 @@ class ToolRunner:
         for call_id in event.call_ids:
             with self._lock:
                 group = self._group_of(call_id)
+                # A service that has lost it may call it again.
+                self._seen.pop(call_id, None)
             if group is not None:
                 group.open.discard(call_id)
                 self._cancel(group, [call_id], tells=False)

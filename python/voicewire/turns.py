@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Reply", "answer", "stream_file"]
 
 _CHUNK_S = 0.02
+_SILENCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
     items: dict[str | None, None] = {}
     clock = client.playback
     events = client.events(AudioDelta, TextDelta, TranscriptDelta, ResponseStarted, TurnComplete, ErrorEvent, Closed)
+    skipped = client._questions
     created = await client.send_text(text)
     # Where nothing confirms the request, its answer is what begins next.
     is_begun = created is not None
@@ -81,6 +83,9 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
                 raise error
             case Closed(code=code, reason=reason):
                 raise ConnectionClosed(code, reason)
+            case ResponseStarted() if not is_begun and skipped > 0:
+                # The answer to what was asked before.
+                skipped -= 1
             case ResponseStarted() if not is_begun:
                 response_id, is_begun = event.response_id, True
             case AudioDelta() | TextDelta() | TranscriptDelta() | TurnComplete() if not is_begun:
@@ -99,8 +104,13 @@ async def answer(client: RealtimeClient, text: str) -> Reply:
                 raise event.error or VoicewireError("the response failed")
             case TurnComplete(status=status, usage=usage, final=True):
                 return Reply("".join(words), np.concatenate(chunks), rate, usage, status, tuple(items), clock)
-            case TurnComplete(final=False):
+            case TurnComplete(final=False, status=status):
                 goes_on = True
+                if status == "cancelled":
+                    # It made way for this question.
+                    words.clear()
+                    del chunks[1:]
+                    items.clear()
     raise ConnectionClosed(None, "the session ended before the answer")
 
 
@@ -115,11 +125,16 @@ def _is_of_other(event: AudioDelta | TextDelta | TranscriptDelta | TurnComplete,
 
 async def stream_file(client: RealtimeClient, path: str | os.PathLike[str]) -> None:
     """Send a WAV in chunks of 20 ms, each at its time on an absolute schedule."""
+    import numpy as np
+
     from voicewire.audio import read_wav
 
     samples, rate = await asyncio.to_thread(read_wav, path)
     size = max(1, round(rate * _CHUNK_S))
     began = time.monotonic()
+    if client.get_turn_detection_type() is not None:
+        # Servers wait for silence before they answer.
+        samples = np.concatenate([samples, np.zeros(round(rate * _SILENCE_S), np.int16)])
     for start in range(0, len(samples), size):
         await asyncio.sleep(began + start / rate - time.monotonic())
         client.send_audio(samples[start : start + size], sample_rate=rate)

@@ -125,9 +125,10 @@ async def test_a_switch_that_fails_ends_the_session_with_the_reason() -> None:
         receipt = session.update_config(voice="Nobody")
         told = await rest(aiter(session))
 
-    with pytest.raises(vw.ConnectionClosed):
+    with pytest.raises(vw.CommandRejected):
         await soon(receipt)
-    assert [error.fatal for error in of(vw.ErrorEvent, told)] == [True]
+    # The change is refused, and so is the way back.
+    assert [error.fatal for error in of(vw.ErrorEvent, told)] == [False, True]
     assert (told[-1].code, told[-1].clean) == (1007, False)
     assert reason in told[-1].reason
 

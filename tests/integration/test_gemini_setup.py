@@ -58,8 +58,6 @@ async def test_a_setup_without_options_is_short() -> None:
         ({"temperature": 0.5}, "generationConfig.temperature", 0.5),
         ({"max_output_tokens": 100}, "generationConfig.maxOutputTokens", 100),
         ({"max_output_tokens": "inf"}, "generationConfig.maxOutputTokens", None),
-        ({"modalities": ["text"]}, "generationConfig.responseModalities", ["TEXT"]),
-        ({"modalities": ["text"]}, "outputAudioTranscription", None),
         ({"modalities": ["text", "audio"]}, "generationConfig.responseModalities", ["AUDIO"]),
         ({"turn_detection": None}, DETECTION, {"disabled": True}),
         (
@@ -140,6 +138,13 @@ async def test_models_of_the_third_generation_think_by_levels(model: str, effort
     setup, mismatches = await setup_of(model, reasoning=effort)
 
     assert (at(setup, THINKING), mismatches) == ({"thinkingLevel": value}, [])
+
+
+async def test_a_model_that_writes_is_asked_to() -> None:
+    setup, mismatches = await setup_of("gemini-2.0-flash-live-001", modalities=["text"])
+
+    assert at(setup, "generationConfig.responseModalities") == ["TEXT"]
+    assert (at(setup, "outputAudioTranscription"), mismatches) == (None, [])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage, Utf8Bytes};
 use voicewire_proto::{
-    AudioEncoder, Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Settled,
+    AudioEncoder, Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Secrets, Settled,
 };
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
@@ -48,6 +48,7 @@ pub(crate) struct Driver {
     pub(crate) outages: Outages,
     pub(crate) replay: Replay,
     downlink: Downlink,
+    secrets: Secrets,
     pub(crate) batch: Vec<Delivery>,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
@@ -71,12 +72,24 @@ pub(crate) enum Left {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, reconnect, output_sample_rate, inbox, protocol } = plan;
+        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol } = plan;
         let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
         let replay = Replay::new(replay_audio, shared.limits.input_ring_ms);
-        Self { shared, target, timeouts, inbox, protocol, outages, replay, downlink, batch: Vec::new(), asked: None }
+        Self {
+            shared,
+            target,
+            timeouts,
+            inbox,
+            protocol,
+            outages,
+            replay,
+            downlink,
+            secrets,
+            batch: Vec::new(),
+            asked: None,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -146,11 +159,12 @@ impl Driver {
                 return Err(ConnectFailure::Closed { code: end.code, reason: end.reason });
             }
         }
+        let bytes_before = self.shared.stats.bytes_in.get();
         while !self.protocol.is_ready() {
             let closed = |code, reason: &str| ConnectFailure::Closed { code, reason: reason.to_owned() };
             match link.websocket.next().await {
                 Some(Ok(WsMessage::Close(frame))) => {
-                    let (code, reason) = close_words(frame);
+                    let (code, reason) = close_words(frame, &self.secrets);
                     return Err(closed(code, &reason));
                 }
                 Some(Ok(message)) => self.received(link, message),
@@ -162,6 +176,9 @@ impl Driver {
             }
             if let Some(error) = self.protocol.refusal() {
                 return Err(ConnectFailure::Refused(error.clone()));
+            }
+            if self.shared.stats.bytes_in.get() - bytes_before > self.shared.limits.inbox_bytes as u64 {
+                return Err(closed(1006, "more came before the greeting than the inbox holds"));
             }
         }
         Ok(())
@@ -437,7 +454,7 @@ impl Driver {
     }
 
     async fn peer_closed(&mut self, link: &mut Link, frame: Option<CloseFrame>) -> End {
-        let (code, reason) = close_words(frame);
+        let (code, reason) = close_words(frame, &self.secrets);
         // tungstenite has queued the answer; a dead peer cannot hold us up.
         let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush());
         let _ = flushed.await;
@@ -582,8 +599,8 @@ pub(crate) async fn closing(shared: &Shared) {
     .await;
 }
 
-fn close_words(frame: Option<CloseFrame>) -> (u16, String) {
-    frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()))
+fn close_words(frame: Option<CloseFrame>, secrets: &Secrets) -> (u16, String) {
+    frame.map_or((1005, String::new()), |frame| (frame.code.into(), secrets.mask(&frame.reason)))
 }
 
 /// Whether the peer vanished without goodbye.

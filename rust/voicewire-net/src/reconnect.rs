@@ -23,6 +23,8 @@ pub(crate) struct Outages {
     opened: Instant,
     /// Sessions in a row that were lost too soon.
     short: u32,
+    /// Sessions in a row that were to be replaced too soon.
+    hasty: u32,
 }
 
 /// Whether a lost session may be followed by another.
@@ -42,7 +44,7 @@ const PARTING: Duration = Duration::from_millis(500);
 
 impl Outages {
     pub(crate) fn new(policy: Option<Reconnect>) -> Self {
-        Self { policy, opened: Instant::now(), short: 0 }
+        Self { policy, opened: Instant::now(), short: 0, hasty: 0 }
     }
 
     /// How a session that was lost now may be followed by another.
@@ -57,9 +59,17 @@ impl Outages {
         Permit::Refused(format!("{SHORT_SESSIONS} sessions in a row were lost within {seconds} s"))
     }
 
-    /// How a connection that the protocol wants replaced is followed by another: at once.
-    fn planned(&self) -> Reconnect {
-        Reconnect { initial_delay: Duration::ZERO, ..self.policy.unwrap_or_default() }
+    /// How a connection that the protocol wants replaced is followed by another: at once, unless several in a row were
+    /// to be replaced soon.
+    fn planned(&mut self, now: Instant) -> Reconnect {
+        let policy = self.policy.unwrap_or_default();
+        let lived = now.saturating_duration_since(self.opened);
+        self.hasty = if lived < policy.min_session { self.hasty + 1 } else { 0 };
+        let initial_delay = match self.hasty {
+            0..SHORT_SESSIONS => Duration::ZERO,
+            hasty => policy.delay(hasty - SHORT_SESSIONS + 2),
+        };
+        Reconnect { initial_delay, ..policy }
     }
 }
 
@@ -84,9 +94,13 @@ impl Driver {
         if flushed.is_ok_and(|flushed| flushed.is_ok()) {
             self.written(link);
             let patience = PARTING.min(self.timeouts.close);
+            let room = self.shared.stats.bytes_in.get() + self.shared.limits.inbox_bytes as u64;
             let last_words = async {
                 while let Some(Ok(message)) = link.websocket.next().await {
-                    if message.is_close() {
+                    if self.shared.stats.bytes_in.get() > room {
+                        return;
+                    }
+                    if is_answer_to_goodbye(&message) {
                         // Our own came behind everything.
                         self.replay.all_read();
                     }
@@ -103,7 +117,7 @@ impl Driver {
     pub(crate) async fn again(&mut self, left: Left, unsettled: &mut Vec<ReceiptId>) -> Result<Link, End> {
         let began = Instant::now();
         let (end, policy) = match left {
-            Left::Switched => (None, self.outages.planned()),
+            Left::Switched => (None, self.outages.planned(began)),
             Left::Lost(mut end) => match self.policy_after(&mut end, began) {
                 Some(policy) => (Some(end), policy),
                 None => return Err(end),
@@ -112,6 +126,7 @@ impl Driver {
         let (code, reason) = end.as_ref().map_or((1000, ""), |end| (end.code, end.reason.as_str()));
         for receipt in unsettled.drain(..) {
             let error = Error::ConnectionClosed { code, reason: reason.to_owned() };
+            self.protocol.failed(receipt);
             self.settle(receipt, Outcome::Failed(error));
         }
         self.protocol.leave(began);
@@ -205,6 +220,14 @@ impl Driver {
             audio_resent_ms: resent,
         };
         self.push_event(Event::ours(body, Instant::now()));
+    }
+}
+
+/// Whether a message is the answer to our close frame, and not a close of the peer's own that crossed it.
+fn is_answer_to_goodbye(message: &WsMessage) -> bool {
+    match message {
+        WsMessage::Close(frame) => frame.as_ref().is_none_or(|frame| frame.code == CloseCode::Normal),
+        _ => false,
     }
 }
 

@@ -101,10 +101,12 @@ impl Replay {
         self.trim();
     }
 
-    /// The peer has read all that was written, and the next connection goes on from there.
+    /// The peer has read all that was written; of a turn that is open the next connection knows nothing.
     pub(crate) fn all_read(&mut self) {
         self.proved = self.sent;
-        self.turn_ended();
+        if self.turn.is_none() && !self.by_hand {
+            self.turn_ended();
+        }
     }
 
     /// The user has ended a turn, or taken back what he said.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use futures_util::FutureExt;
 use thiserror::Error;
-use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId};
+use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId, Secrets};
 
 use crate::driver::{self, Driver};
 use crate::inbox::Inbox;
@@ -32,6 +32,8 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// How a lost connection is replaced; None: not at all.
     pub reconnect: Option<Reconnect>,
+    /// What must not be shown in what the peer says at the end.
+    pub secrets: Secrets,
     /// Hz of the audio that is delivered; None for what comes.
     pub output_sample_rate: Option<u32>,
     /// Whom to tell.

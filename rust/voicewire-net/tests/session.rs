@@ -189,6 +189,7 @@ fn plan(port: u16, reader: &Reader) -> Plan {
         timeouts,
         reconnect: None,
         output_sample_rate: None,
+        secrets: voicewire_proto::Secrets::default(),
         inbox: Arc::clone(&reader.inbox),
         protocol: Box::<Echo>::default(),
     }

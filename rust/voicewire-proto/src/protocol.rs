@@ -52,6 +52,9 @@ pub trait Protocol: Send {
         Recovery::Never
     }
 
+    /// A command failed because its connection was lost: it is not carried out by the next one.
+    fn failed(&mut self, _receipt: ReceiptId) {}
+
     /// The connection is gone and another is to come: what cannot go on is told. Returns whether the next attempt will
     /// ask for something that this one did not.
     fn leave(&mut self, _now: Instant) -> bool {

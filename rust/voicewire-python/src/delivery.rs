@@ -93,7 +93,8 @@ impl PySession {
         let (Body::TurnComplete(turn), true) = (&mut event.body, self.consults.load(Ordering::SeqCst)) else {
             return Ok(());
         };
-        if !matches!(turn.status, TurnStatus::Completed | TurnStatus::Incomplete) {
+        // A cancelled one goes on only where its calls are answered on another connection.
+        if !(matches!(turn.status, TurnStatus::Completed | TurnStatus::Incomplete) || turn.has_open_calls) {
             return Ok(());
         }
         if let Some(owner) = self.owner.bind(py).upgrade() {
@@ -151,11 +152,16 @@ impl PySession {
         let Settled { receipt, outcome, ignored } = settled;
         match outcome {
             Outcome::Acknowledged(event) => {
+                self.format_taken(receipt);
                 self.tell(py, "_settled", (receipt, event::build(py, *event)?, py.None(), ignored))
             }
-            Outcome::Done => self.tell(py, "_settled", (receipt, py.None(), py.None())),
+            Outcome::Done => {
+                self.format_taken(receipt);
+                self.tell(py, "_settled", (receipt, py.None(), py.None(), ignored))
+            }
             Outcome::Failed(error) => {
                 self.memory.refused(receipt);
+                self.format_refused(receipt);
                 self.tell(py, "_settled", (receipt, py.None(), from_error(py, &error)?))
             }
         }

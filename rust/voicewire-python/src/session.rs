@@ -47,6 +47,8 @@ pub struct PySession {
     uplink: Mutex<Uplink>,
     /// What the session speaks, from `begin` on.
     service: Mutex<Option<Service>>,
+    /// Changes of the input format that are open, with how audio was encoded before each.
+    formats: Mutex<Vec<(u64, AudioEncoder)>>,
     pub(crate) secrets: Mutex<Secrets>,
     next_token: AtomicU64,
     next_receipt: AtomicU64,
@@ -70,6 +72,7 @@ impl PySession {
             consults: AtomicBool::new(false),
             uplink: Mutex::default(),
             service: Mutex::default(),
+            formats: Mutex::default(),
             secrets: Mutex::default(),
             next_token: AtomicU64::new(1),
             next_receipt: AtomicU64::new(1),
@@ -85,6 +88,7 @@ impl PySession {
         self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
         *lock(&self.service) = Some(service);
+        lock(&self.formats).clear();
         let main = Arc::new(Queue::new(self.net.clone(), filter(None), false));
         let old = lock(&self.main).replace(main);
         drop(old);
@@ -118,6 +122,7 @@ impl PySession {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,
             reconnect: read_reconnect(&options["reconnect"]),
+            secrets: endpoint.secrets.clone(),
             output_sample_rate: options["output_sample_rate"].as_u64().and_then(|rate| u32::try_from(rate).ok()),
             inbox: Arc::clone(&hub.get().inbox),
             protocol: dialects::protocol(service, &options, config, common),
@@ -131,7 +136,8 @@ impl PySession {
     fn command(&self, py: Python<'_>, kind: &str, payload: &str) -> PyResult<(u64, String)> {
         let command = read_command(py, kind, parse(payload))?;
         if matches!(command, Command::CommitAudio) {
-            lock(&self.uplink).flush(&self.net, &self.memory).map_err(|error| send_error(py, &error))?;
+            let flush = |uplink: &mut Uplink| uplink.flush(&self.net, &self.memory);
+            self.with_uplink(py, true, flush).map_err(|error| send_error(py, &error))?;
         }
         let receipt = self.next_receipt.fetch_add(1, Ordering::Relaxed);
         let event_id = match &command {
@@ -142,15 +148,18 @@ impl PySession {
         let event_id = event_id.unwrap_or_else(|| format!("evt_{}{receipt}", self.prefix));
         let id = CommandId { receipt, event_id: event_id.clone() };
         let closes_turn = closes_turn(&command);
-        let encoder = self.encoder_after(&command);
-        if encoder.is_some() {
-            // What was sent before goes out as it was asked for then.
-            lock(&self.uplink).flush(&self.net, &self.memory).map_err(|error| send_error(py, &error))?;
+        match self.encoder_after(&command) {
+            None => self.net.send(command, id),
+            Some(encoder) => self.with_uplink(py, true, |uplink| {
+                // What was sent before goes out as it was asked for then, and nothing comes in between.
+                uplink.flush(&self.net, &self.memory)?;
+                self.net.send(command, id)?;
+                lock(&self.formats).push((receipt, self.net.audio_encoder()));
+                self.net.change_encoder(encoder);
+                Ok(())
+            }),
         }
-        self.net.send(command, id).map_err(|error| send_error(py, &error))?;
-        if let Some(encoder) = encoder {
-            self.net.change_encoder(encoder);
-        }
+        .map_err(|error| send_error(py, &error))?;
         if let Some(committed) = closes_turn {
             self.memory.closed_turn(committed, receipt);
         }
@@ -168,15 +177,14 @@ impl PySession {
     ) -> PyResult<()> {
         if let Some(Codec::G711(law)) = samples::encoding(encoding, sample_rate)? {
             let bytes = samples::bytes(samples, "samples")?;
-            let sent = lock(&self.uplink).send_g711(&self.net, &self.memory, &bytes, law);
-            return sent.map_err(|error| error.raise(py));
+            let send = |uplink: &mut Uplink| uplink.send_g711(&self.net, &self.memory, &bytes, law);
+            return self.with_uplink(py, bytes.len() <= BRIEF, send).map_err(|error| error.raise(py));
         }
         let mut input = Vec::new();
         samples::read(samples, "samples", &mut input)?;
         let sample_rate = sample_rate.map(|rate| samples::rate(rate, "sample_rate")).transpose()?;
-        let send = || lock(&self.uplink).send(&self.net, &self.memory, &input, sample_rate);
-        let sent = if input.len() <= BRIEF { send() } else { py.detach(send) };
-        sent.map_err(|error| error.raise(py))
+        let send = |uplink: &mut Uplink| uplink.send(&self.net, &self.memory, &input, sample_rate);
+        self.with_uplink(py, input.len() <= BRIEF, send).map_err(|error| error.raise(py))
     }
 
     /// The items of the conversation.
@@ -317,6 +325,34 @@ impl PySession {
         slf.get().fire_neutral(slf, kind, &event)?;
         slf.get().enqueue(kind, 256, Queued::Made(event))?;
         slf.get().wake_iterators(slf.py())
+    }
+
+    /// Works with the uplink, without holding up other Python threads where it is in use or the work is long.
+    fn with_uplink<T: Send>(&self, py: Python<'_>, is_brief: bool, work: impl FnOnce(&mut Uplink) -> T + Send) -> T {
+        if is_brief {
+            if let Ok(mut uplink) = self.uplink.try_lock() {
+                return work(&mut uplink);
+            }
+        }
+        py.detach(|| work(&mut lock(&self.uplink)))
+    }
+
+    /// The service took a change of the input format.
+    pub(crate) fn format_taken(&self, receipt: u64) {
+        lock(&self.formats).retain(|(known, _)| *known != receipt);
+    }
+
+    /// The service refused one: audio is encoded as it was before.
+    pub(crate) fn format_refused(&self, receipt: u64) {
+        let mut formats = lock(&self.formats);
+        if let Some(at) = formats.iter().position(|(known, _)| *known == receipt) {
+            let (_, before) = formats.remove(at);
+            match formats.get_mut(at) {
+                // A later change was made on top of it.
+                Some((_, later)) => *later = before,
+                None => self.net.change_encoder(before),
+            }
+        }
     }
 
     /// How audio is to be encoded behind a command that changes it.

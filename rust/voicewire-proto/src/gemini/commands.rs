@@ -7,6 +7,7 @@ use serde_json::{json, Map, Value};
 
 use super::content::{data_url, parts_of, tool_response, user_text, words_of};
 use super::protocol::Gemini;
+use super::talk::Question;
 use crate::command::{Command, ReceiptId};
 use crate::event::{Body, Event};
 use crate::protocol::Outcome;
@@ -40,8 +41,8 @@ impl Gemini {
                 self.answer_call(&call_id, &output, name, scheduling, receipt, now);
             }
             Command::Raw { kind, payload } => {
-                self.talk.is_asked |=
-                    kind == "clientContent" && payload.get("turnComplete") == Some(&Value::Bool(true));
+                let asks = kind == "clientContent" && payload.get("turnComplete") == Some(&Value::Bool(true));
+                self.talk.asked += u32::from(asks);
                 self.push(&kind, Value::Object(payload), Some(receipt));
             }
             // Audio that was sent cannot be taken back: the client refuses it.
@@ -112,9 +113,9 @@ impl Gemini {
 
     /// Asks for a response: one that is running is stopped by that.
     fn ask(&mut self, kind: &'static str, value: Value, receipt: ReceiptId) {
-        self.talk.is_asked = true;
+        self.talk.asked += 1;
         self.talk.expects_interruption = self.talk.response.is_some();
-        self.talk.question = Some((kind, value.clone()));
+        self.talk.question = Some(Question { kind, value: value.clone(), receipt });
         self.push(kind, value, Some(receipt));
     }
 
@@ -134,7 +135,7 @@ impl Gemini {
         if self.awaits_answer() && self.context.is_empty() {
             return self.settle(receipt, Outcome::Done, Vec::new());
         }
-        if !self.takes_content() {
+        if !self.takes_content() || self.settings.profile.needs_nudge {
             return self.ask_in_realtime("", receipt);
         }
         let mut content = Map::new();
@@ -143,9 +144,6 @@ impl Gemini {
         }
         content.insert("turnComplete".into(), true.into());
         self.ask("clientContent", content.into(), receipt);
-        if self.settings.profile.needs_nudge {
-            self.push("realtimeInput", json!({"text": " "}), None);
-        }
     }
 
     /// There is no cancellation: context stops a response, and what still comes of it is dropped.
@@ -221,9 +219,10 @@ impl Gemini {
         self.push("toolResponse", message, Some(receipt));
     }
 
-    /// Whether turns may be sent now.
+    /// Whether turns may be sent now: some models take them only while nothing can have made them speak.
     fn takes_content(&self) -> bool {
-        self.settings.profile.client_content_mid_session || !self.talk.model_spoke
+        let may_speak = self.talk.model_spoke || self.talk.is_asked() || self.talk.has_heard;
+        self.settings.profile.client_content_mid_session || !may_speak
     }
 
     pub(super) fn input_rate(&self) -> u32 {

@@ -298,7 +298,7 @@ impl Gemini {
         self.resumption.forgave_policy.set(false);
         let owes_end = std::mem::take(&mut self.talk.owes_end);
         let stopped_nothing = std::mem::take(&mut self.talk.stopped_nothing);
-        let is_awaited = self.talk.response.is_some() || self.talk.is_asked;
+        let is_awaited = self.talk.response.is_some() || self.talk.is_asked();
         if (owes_end && self.talk.response.is_none()) || (stopped_nothing && !is_awaited) {
             return self.report_usage(reader, usage, None);
         }
@@ -315,7 +315,12 @@ impl Gemini {
         };
         let is_working = content.interaction_status.get() == Some("IN_PROGRESS");
         let goes_on = if response.is_stopped { response.makes_way } else { response.goes_on || is_working };
-        let goes_on = goes_on || self.talk.takes_up_an_answer();
+        // What was cut short by another question of ours has its answer still to come.
+        let is_superseded = response.is_stopped && self.talk.is_asked();
+        let goes_on = goes_on || is_superseded || self.talk.takes_up_an_answer();
+        if !response.is_stopped {
+            self.talk.asked = 0;
+        }
         let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
         if !goes_on {
             self.talk.calls.retain(|call| call.answer.is_none());

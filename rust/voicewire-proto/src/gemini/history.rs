@@ -28,24 +28,26 @@ impl History {
         self.turns.push_back((role, words.to_owned()));
         while self.bytes > CAPACITY_BYTES && self.turns.len() > 1 {
             self.bytes -= self.turns.pop_front().map_or(0, |(_, words)| words.len());
+            self.has_gap = true;
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+    /// Whether there is nothing to tell, but for a question that is asked again.
+    pub(super) fn is_empty(&self, has_question: bool) -> bool {
+        self.told(has_question).next().is_none()
     }
 
     /// The turns for a model to read.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, has_question: bool) -> String {
         let line =
             |(role, words): &(&str, String)| format!("{}: {words}", if *role == "model" { "You" } else { "User" });
-        self.turns.iter().map(line).collect::<Vec<_>>().join("\n")
+        self.told(has_question).map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// The turns as `clientContent` takes them; neighbours of one side are one turn.
-    pub(super) fn turns(&self) -> Vec<Value> {
+    pub(super) fn turns(&self, has_question: bool) -> Vec<Value> {
         let mut turns: Vec<Value> = Vec::new();
-        for (role, words) in &self.turns {
+        for (role, words) in self.told(has_question) {
             let part = json!({"text": words});
             match turns.last_mut() {
                 Some(last) if last["role"] == *role => {
@@ -57,5 +59,11 @@ impl History {
             }
         }
         turns
+    }
+
+    /// All turns but for a question at the end that is open.
+    fn told(&self, has_question: bool) -> impl Iterator<Item = &(&'static str, String)> {
+        let is_last = has_question && self.turns.back().is_some_and(|(role, _)| *role == "user");
+        self.turns.iter().take(self.turns.len() - usize::from(is_last))
     }
 }

@@ -24,6 +24,8 @@ pub struct Profile {
     pub tools_nonblocking_default: bool,
     /// The server tells when the user speaks.
     pub speech_events: bool,
+    /// Answers can be written instead of spoken.
+    pub text_output: bool,
 }
 
 impl Profile {
@@ -41,6 +43,7 @@ impl Profile {
             thinking: text("thinking").unwrap_or_default(),
             tools_nonblocking_default: flag("tools_nonblocking_default", false),
             speech_events: flag("speech_events", false),
+            text_output: flag("text_output", true),
         }
     }
 }

@@ -68,11 +68,14 @@ pub struct Gemini {
     pub(super) switch: Option<Switch>,
     pub(super) ready: bool,
     pub(super) refusal: Option<Error>,
-    audio_encoder: AudioEncoder,
+    pub(super) backend: Backend,
+    pub(super) audio_encoder: AudioEncoder,
     settled: VecDeque<Settled>,
     outgoing: VecDeque<Transmit>,
     /// Whether a session was ready before.
     was_open: bool,
+    /// The configuration that the service took last.
+    pub(super) ready_config: SessionConfig,
     session_id: Option<String>,
 }
 
@@ -96,6 +99,7 @@ impl Gemini {
         let talk = Talk::new(settings.profile.speech_events);
         Self {
             audio_encoder: backend.audio_encoder(&settings.config),
+            backend: *backend,
             ids: Ids { prefix: settings.id_prefix.clone(), count: 0 },
             talk,
             settings,
@@ -115,6 +119,7 @@ impl Gemini {
             settled: VecDeque::new(),
             outgoing: VecDeque::new(),
             was_open: false,
+            ready_config: SessionConfig::default(),
             session_id: None,
         }
     }
@@ -126,7 +131,7 @@ impl Gemini {
 
     /// Whether an answer was asked for and has not begun.
     pub(super) fn awaits_answer(&self) -> bool {
-        self.talk.is_asked || (self.is_manual && self.talk.has_heard && !self.activity_is_open)
+        self.talk.is_asked() || (self.is_manual && self.talk.has_heard && !self.activity_is_open)
     }
 
     /// Tells the fate of a command; nobody waits for receipt 0.
@@ -146,6 +151,7 @@ impl Gemini {
         if std::mem::replace(&mut self.ready, true) {
             return;
         }
+        self.ready_config = self.settings.config.clone();
         self.session_id = session_id.map(str::to_owned);
         let is_first = !std::mem::replace(&mut self.was_open, true);
         let event = reader.event(if is_first { Body::Open } else { Body::Server });
@@ -186,10 +192,20 @@ impl Gemini {
         let Some(response) = self.talk.response.take() else { return };
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
+        // Calls that the next connection knows of are answered there.
+        let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
+        let is_final = !self.talk.calls.iter().any(|call| call.answer.is_some());
         let reader = Reader::ours(now);
         self.report_usage(&reader, usage, Some(&response.id));
-        let told = TurnComplete { status, usage, is_final: true, has_open_calls: false, error: None };
+        let told = TurnComplete { status, usage, is_final, has_open_calls, error: None };
         self.end_response(&reader, response, told);
+    }
+
+    /// Whoever asked hears that it failed, so nobody asks again for him.
+    pub(super) fn command_failed(&mut self, receipt: ReceiptId) {
+        if self.talk.question.as_ref().is_some_and(|question| question.receipt == receipt) {
+            self.talk.question = None;
+        }
     }
 
     /// Who waits for the end of the response hears of it.
@@ -203,12 +219,8 @@ impl Gemini {
     /// What was not written is lost with its connection.
     pub(super) fn forget_outgoing(&mut self, error: &Error) {
         for transmit in std::mem::take(&mut self.outgoing) {
-            let is_question = |(kind, value): &(&'static str, Value)| transmit.text == message(kind, value.clone());
-            if self.talk.question.as_ref().is_some_and(is_question) {
-                // Whoever asked hears that it failed.
-                self.talk.question = None;
-            }
             if let Some(receipt) = transmit.settles {
+                self.command_failed(receipt);
                 self.settle(receipt, Outcome::Failed(error.clone()), Vec::new());
             }
         }
@@ -279,6 +291,10 @@ impl Protocol for Gemini {
 
     fn recovery(&self, code: u16) -> Recovery {
         self.recovery_from(code)
+    }
+
+    fn failed(&mut self, receipt: ReceiptId) {
+        self.command_failed(receipt);
     }
 
     fn leave(&mut self, now: Instant) -> bool {

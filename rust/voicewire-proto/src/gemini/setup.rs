@@ -88,7 +88,7 @@ impl EncodedSetup {
             "max_output_tokens" => optional(setup, "generationConfig.maxOutputTokens", value, |value| {
                 (value != "inf").then(|| value.clone())
             }),
-            "modalities" => modalities(setup, value),
+            "modalities" => modalities(setup, profile, value),
             "turn_detection" => self.turn_detection(value),
             "input_format" => is_pcm16(value) && value["rate"].as_u64().is_none_or(takes_rate),
             "output_format" => is_pcm16(value) && value["rate"].as_u64().is_none_or(|rate| rate == 24_000),
@@ -169,9 +169,13 @@ fn start_sensitivity(threshold: &Value) -> Option<&'static str> {
     }
 }
 
-fn modalities(setup: &mut Map<String, Value>, value: &Value) -> bool {
+fn modalities(setup: &mut Map<String, Value>, profile: &Profile, value: &Value) -> bool {
     let wants = |name: &str| value.as_array().is_some_and(|names| names.iter().any(|known| known == name));
     if wants("text") && !wants("audio") {
+        if !profile.text_output {
+            // It speaks, and its words come as the transcript.
+            return false;
+        }
         place(setup, "generationConfig.responseModalities", json!(["TEXT"]));
         setup.remove("outputAudioTranscription");
     }

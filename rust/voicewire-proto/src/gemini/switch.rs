@@ -7,10 +7,11 @@ use serde_json::{json, Map, Value};
 
 use super::protocol::Gemini;
 use super::setup::encode_setup;
+use super::talk::Question;
 use crate::command::ReceiptId;
-use crate::error::Error;
+use crate::error::{Error, ServerError};
 use crate::event::{Body, Event};
-use crate::protocol::Recovery;
+use crate::protocol::{Outcome, Recovery};
 
 /// How a session can be taken up again.
 #[derive(Debug)]
@@ -130,14 +131,13 @@ impl Gemini {
     /// The connection is gone: what cannot go on in the next one is told.
     pub(super) fn left(&mut self, now: Instant) -> bool {
         let was_cut = self.resumption.was_cut.take();
-        let is_refused = !self.ready && self.resumption.refuse(was_cut);
+        let is_refused = !self.ready && (self.refuse_change(was_cut, now) || self.resumption.refuse(was_cut));
         self.ready = false;
         self.refusal = None;
         let error = Error::ConnectionClosed { code: 1006, reason: "the connection was replaced".into() };
         self.forget_outgoing(&error);
         self.leave_user_turn(now);
         let usage = self.usage.take();
-        self.give_up_response(usage, now);
         self.activity_is_open = false;
         let has_handle = self.resumption.handle.is_some();
         let lost = self.talk.calls.iter().filter(|call| !(has_handle && call.in_handle)).map(|call| call.id.clone());
@@ -145,8 +145,27 @@ impl Gemini {
         if !lost.is_empty() {
             self.calls_taken_back(lost, Event::ours(Body::Server, now));
         }
+        self.give_up_response(usage, now);
         self.talk.reconnected(has_handle);
         is_refused
+    }
+
+    /// The service turned a changed configuration away: the one that it took before is good again, and so is the handle.
+    fn refuse_change(&mut self, was_cut: bool, now: Instant) -> bool {
+        let receipts = self.switch.as_mut().map(|switch| std::mem::take(&mut switch.receipts)).unwrap_or_default();
+        if was_cut || receipts.is_empty() {
+            self.switch.iter_mut().for_each(|switch| switch.receipts.clone_from(&receipts));
+            return false;
+        }
+        self.settings.config = self.ready_config.clone();
+        let message = "the service refused the changed configuration; the session goes on without it".to_owned();
+        let error = Error::Rejected(ServerError { message, ..ServerError::default() });
+        let body = Body::Error { error: Box::new(error.clone()), fatal: false };
+        self.events.push_back(Event::ours(body, now));
+        for (receipt, ignored) in receipts {
+            self.settle(receipt, Outcome::Failed(error.clone()), ignored);
+        }
+        true
     }
 
     /// Says who we are, and what was.
@@ -166,7 +185,7 @@ impl Gemini {
         self.resumption.is_tried = self.resumption.handle.is_some();
         self.resumption.restored = match () {
             () if self.resumption.is_tried => "resumed",
-            () if self.history.is_empty() => "none",
+            () if self.history.is_empty(self.talk.question.is_some()) => "none",
             () if self.history.has_gap => "partial",
             () => "replayed",
         };
@@ -184,8 +203,11 @@ impl Gemini {
             self.context.clear();
             self.talk.model_spoke = false;
         }
-        if self.resumption.restored != "resumed" && self.settings.profile.history_config && !self.history.is_empty() {
-            let turns = self.history.turns();
+        if self.resumption.restored != "resumed"
+            && self.settings.profile.history_config
+            && !self.history.is_empty(self.talk.question.is_some())
+        {
+            let turns = self.history.turns(self.talk.question.is_some());
             self.push_history(turns);
         }
         // Results that the old connection may not have delivered: the model would wait for them for ever.
@@ -193,9 +215,9 @@ impl Gemini {
         for answer in answers {
             self.push("toolResponse", serde_json::from_str(&answer).unwrap_or_default(), None);
         }
-        if let Some((kind, question)) = self.talk.question.clone() {
-            self.talk.is_asked = true;
-            self.push(kind, question, None);
+        if let Some(Question { kind, value, .. }) = self.talk.question.clone() {
+            self.talk.asked = 1;
+            self.push(kind, value, None);
         }
         self.idle();
     }
@@ -223,7 +245,8 @@ impl Gemini {
             setup.insert("historyConfig".into(), json!({"initialHistoryInClientContent": true}));
             return;
         }
-        let part = json!({"text": format!("The conversation so far:\n{}", self.history.text())});
+        let part =
+            json!({"text": format!("The conversation so far:\n{}", self.history.text(self.talk.question.is_some()))});
         let instruction = object_in(setup, "systemInstruction");
         match instruction.get_mut("parts") {
             Some(Value::Array(parts)) => parts.push(part),

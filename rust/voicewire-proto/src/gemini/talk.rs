@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
+use crate::command::ReceiptId;
 use crate::playback::Playback;
 
 /// The response, the user's turn and the calls that are under way.
@@ -18,10 +19,10 @@ pub(super) struct Talk {
     pub(super) playback: Playback,
     /// Whether audio of the user came since the last response began.
     pub(super) has_heard: bool,
-    /// Whether a response was asked for and has not begun.
-    pub(super) is_asked: bool,
+    /// Responses that were asked for and have not begun.
+    pub(super) asked: u32,
     /// The message that asked for it, for a connection that does not know of it.
-    pub(super) question: Option<(&'static str, Value)>,
+    pub(super) question: Option<Question>,
     /// Whether what the server stops next was stopped by a message of ours.
     pub(super) expects_interruption: bool,
     /// Whether the model has begun a turn in this session.
@@ -36,6 +37,14 @@ pub(super) struct Talk {
     pub(super) stopped_nothing: bool,
     /// Whether the turn that ended last is not the end of the answer.
     pub(super) goes_on: bool,
+}
+
+/// A message that asked for a response.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) kind: &'static str,
+    pub(super) value: Value,
+    pub(super) receipt: ReceiptId,
 }
 
 /// The response in progress.
@@ -95,7 +104,7 @@ impl Talk {
     /// Forgets what a connection took with it, or the session where it is not taken up again; what plays plays on.
     pub(super) fn reconnected(&mut self, resumes: bool) {
         self.has_heard = false;
-        self.is_asked = false;
+        self.asked = 0;
         self.expects_interruption = false;
         self.model_spoke &= resumes;
         self.owes_end = false;
@@ -112,6 +121,11 @@ impl Talk {
         self.cancelled_calls.push_back(call_id.to_owned());
     }
 
+    /// A call is made, perhaps again.
+    pub(super) fn calls_again(&mut self, call_id: &str) {
+        self.cancelled_calls.retain(|known| known != call_id);
+    }
+
     pub(super) fn was_taken_back(&self, call_id: &str) -> bool {
         self.cancelled_calls.iter().any(|known| known == call_id)
     }
@@ -124,6 +138,11 @@ impl Talk {
     /// Whether a call was answered and the model has not gone on.
     pub(super) fn has_answers(&self) -> bool {
         self.calls.iter().any(|call| call.answer.is_some())
+    }
+
+    /// Whether a response was asked for and has not begun.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked > 0
     }
 
     /// Id of the response in progress.

@@ -19,16 +19,19 @@ impl Gemini {
         }
         let goes_on = std::mem::take(&mut self.talk.goes_on) || self.talk.has_answers();
         let infers_speech = !self.talk.tells_speech || self.is_manual();
-        if self.talk.has_heard && infers_speech && !self.talk.is_asked && !goes_on {
+        if self.talk.has_heard && infers_speech && !self.talk.is_asked() && !goes_on {
             self.begin_user_turn(reader);
         }
         self.commit_user_turn(reader);
         self.talk.has_heard = false;
-        self.talk.is_asked = false;
-        self.talk.question = None;
+        self.talk.asked = self.talk.asked.saturating_sub(1);
+        if !self.talk.is_asked() {
+            self.talk.question = None;
+        }
         self.talk.model_spoke = true;
         self.talk.calls.retain(|call| call.answer.is_none());
         self.talk.stopped_nothing = false;
+        self.talk.playback.response_began();
         let id = self.ids.next("resp");
         let event = Event { response_id: Text::owned(id.as_str()), ..reader.event(Body::ResponseStarted) };
         let user_item = self.talk.user.as_ref().map(|user| user.item_id.clone());
@@ -160,6 +163,7 @@ impl Gemini {
     pub(super) fn call_event(&mut self, reader: &Reader<'_>, id: Option<&str>, name: &str, arguments: &str) -> Event {
         let is_local = id.is_none();
         let call_id = id.map_or_else(|| self.ids.next("call"), str::to_owned);
+        self.talk.calls_again(&call_id);
         let item_id = self.ids.next("item");
         self.history.add("model", &format!("[called {name} with {arguments}]"));
         if !self.talk.calls.iter().any(|call| call.id == call_id) {
@@ -211,7 +215,8 @@ impl Gemini {
     /// Words of the user that wait for an answer are told with the connection that they came on.
     pub(super) fn leave_user_turn(&mut self, now: Instant) {
         self.finish_user_words(&Reader::ours(now));
-        self.history.has_gap |= self.talk.user.as_ref().is_some_and(|user| user.words.is_empty());
+        // What is sent again is a turn of its own.
+        self.history.has_gap |= self.talk.user.take().is_some_and(|user| user.words.is_empty());
     }
 
     /// The model does not want the results of these calls any more.
@@ -233,6 +238,7 @@ impl Gemini {
     pub(super) fn user_item(&mut self, text: &str, content: &[Value], now: Instant) {
         let id = self.ids.next("item");
         self.history.add("user", text);
+        self.history.has_gap |= text.is_empty();
         let mut fields = message(&id, "user", "completed", text, false);
         fields.is_done = true;
         fields.raw =

@@ -24,6 +24,8 @@ impl Gemini {
     pub(super) fn update(&mut self, changes: &SessionConfig, receipt: ReceiptId, now: Instant) {
         let before = self.settings.config.clone();
         self.settings.config.merge(changes);
+        // Each message of audio names its rate.
+        self.audio_encoder = self.backend.audio_encoder(&self.settings.config);
         let change = self.change_since(&before);
         let ignored = self.ignored(&change, changes);
         if change.keys.is_empty() || self.update_in_place(&change) || self.update_by_turn(&change) {
@@ -34,6 +36,7 @@ impl Gemini {
             self.plan_switch(receipt, ignored, now);
         } else {
             self.settings.config = before;
+            self.audio_encoder = self.backend.audio_encoder(&self.settings.config);
             self.refuse_update(&change.keys.join(", "), receipt, now);
         }
     }
@@ -48,16 +51,10 @@ impl Gemini {
         Change { after, keys }
     }
 
-    /// Options among the changes that the service has no words for. Audio keeps the rate that it began with.
+    /// Options among the changes that the service has no words for.
     fn ignored(&self, change: &Change, changes: &SessionConfig) -> Vec<String> {
         let asked = |option: &&String| changes.get(option.split('.').next().unwrap_or_default()).is_some();
-        let mut ignored: Vec<String> = change.after.unexpressed.iter().filter(asked).cloned().collect();
-        let rate = changes.get("input_format").and_then(|format| format["rate"].as_u64());
-        if rate.is_some_and(|rate| rate != u64::from(self.input_rate()))
-            && !ignored.iter().any(|name| name == "input_format")
-        {
-            ignored.push("input_format".into());
-        }
+        let ignored: Vec<String> = change.after.unexpressed.iter().filter(asked).cloned().collect();
         ignored
     }
 
