@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use crate::dot::Path;
+use crate::dot::{Eight, Factors, Path, Product, BATCH};
 use crate::pcm16::to_sample;
 
 /// A rate out of range.
@@ -64,7 +64,7 @@ struct Kernel {
     taps: usize,
     phases: usize,
     /// `phases + 1` rows of `taps`; the last row is the first one, one input later.
-    table: Vec<f32>,
+    table: Vec<Eight>,
 }
 
 /// A kernel and the rates that it is for.
@@ -137,18 +137,15 @@ impl Resampler {
         let kernel = Arc::clone(&self.kernel);
         let count = self.ready().min(usize::try_from(limit - self.produced).unwrap_or(usize::MAX));
         out.reserve(count);
-        let mut left = count;
-        while left > 0 {
-            let block = left.min(4);
-            // A short block repeats its last output: each sum stands for itself.
-            let mut places = [self.next; 4];
-            for slot in 0..4 {
-                places[slot] = if slot < block { self.next } else { places[slot - 1] };
-                self.next = if slot < block { kernel.after(self.next) } else { self.next };
+        for done in (0..count).step_by(BATCH) {
+            let mut places = [Place::default(); BATCH];
+            let places = &mut places[..BATCH.min(count - done)];
+            for place in places.iter_mut() {
+                *place = self.next;
+                self.next = kernel.after(self.next);
             }
             let sums = kernel.sums(self.path, &self.window, places);
-            out.extend(sums[..block].iter().map(|&sum| to_sample(sum)));
-            left -= block;
+            out.extend(sums[..places.len()].iter().map(|&sum| to_sample(sum)));
         }
         self.produced += count as u64;
         let used = self.next.at.min(self.window.len());
@@ -197,7 +194,7 @@ impl Kernel {
     }
 
     /// The taps for an output that lies `fraction` behind an input; their sum is 1.
-    fn row(&self, fraction: f64, scale: f64) -> Vec<f32> {
+    fn row(&self, fraction: f64, scale: f64) -> Vec<Eight> {
         let half = (self.taps / 2) as f64;
         let cutoff = CUTOFF * scale;
         let taps: Vec<f64> = (0..self.taps)
@@ -207,7 +204,8 @@ impl Kernel {
             })
             .collect();
         let sum: f64 = taps.iter().sum();
-        taps.iter().map(|tap| (tap / sum) as f32).collect()
+        let eight = |taps: &[f64]| Eight(std::array::from_fn(|lane| (taps[lane] / sum) as f32));
+        taps.chunks_exact(8).map(eight).collect()
     }
 
     /// The next output's place.
@@ -218,26 +216,26 @@ impl Kernel {
         Place { at: place.at + self.down / self.up + carry, phase: phase - self.up * carry }
     }
 
-    #[inline]
-    fn sums(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
-        if self.phases != self.up {
-            return self.between(path, window, places);
+    /// The outputs of some places, in their order.
+    fn sums(&self, path: Path, window: &[f32], places: &[Place]) -> [f32; BATCH] {
+        let Self { taps, phases, up, ref table, .. } = *self;
+        let factors = Factors { window, table, length: taps / 8 };
+        let (mut products, mut sums) = ([Product::default(); BATCH], [0.0; BATCH]);
+        let products = &mut products[..places.len()];
+        for (product, place) in products.iter_mut().zip(places) {
+            let row = if phases == up { place.phase } else { place.phase * phases / up };
+            *product = Product { start: place.at, row: row * factors.length };
         }
-        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
-        path.sums(windows, places.map(|place| self.taps_of(place.phase)))
-    }
-
-    /// Sums of outputs whose phase lies between two rows.
-    fn between(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
-        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
-        let positions = places.map(|place| place.phase as f64 * self.phases as f64 / self.up as f64);
-        let lower = path.sums(windows, positions.map(|position| self.taps_of(position as usize)));
-        let upper = path.sums(windows, positions.map(|position| self.taps_of(position as usize + 1)));
-        std::array::from_fn(|output| lower[output] + (upper[output] - lower[output]) * positions[output].fract() as f32)
-    }
-
-    fn taps_of(&self, row: usize) -> &[f32] {
-        &self.table[row * self.taps..(row + 1) * self.taps]
+        path.sums(factors, products, &mut sums);
+        if phases != up {
+            products.iter_mut().for_each(|product| product.row += factors.length);
+            let mut next = [0.0; BATCH];
+            path.sums(factors, products, &mut next);
+            for ((sum, next), place) in sums.iter_mut().zip(next).zip(places) {
+                *sum += (next - *sum) * ((place.phase * phases % up) as f32 / up as f32);
+            }
+        }
+        sums
     }
 
     fn is_identity(&self) -> bool {
