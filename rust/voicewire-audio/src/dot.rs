@@ -11,8 +11,8 @@ mod avx2;
 #[allow(unsafe_code)]
 mod neon;
 
-/// Outputs formed by one call: a multiple of 4, large enough that the call costs nothing.
-pub(crate) const BATCH: usize = 64;
+/// Outputs formed by one call: large enough that the call costs little, and a multiple of eight of most periods.
+pub(crate) const BATCH: usize = 96;
 
 /// Taps side by side, where one load takes them from one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +26,17 @@ pub(crate) struct Product {
     pub(crate) row: usize,
 }
 
-/// The samples and the rows that products are made of.
+/// The samples and the taps that products are made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Factors<'a> {
     pub(crate) window: &'a [f32],
     pub(crate) table: &'a [Eight],
     /// Eights of taps that a row has.
     pub(crate) length: usize,
+    /// Products so many places apart have the same row.
+    pub(crate) period: usize,
+    /// Products of one period have the same samples.
+    pub(crate) in_step: bool,
 }
 
 /// The instructions that form the sums.
@@ -77,18 +81,21 @@ impl Path {
         }
     }
 
-    /// The sum of each product; those behind the last one are left alone.
+    /// The sum of each product.
     ///
     /// # Panics
-    /// Where a product lies outside of its factors.
+    /// Where a product lies outside of its factors, or the products are not as many as the sums.
     #[allow(unsafe_code)]
-    pub(crate) fn sums(self, factors: Factors<'_>, products: &[Product], sums: &mut [f32; BATCH]) {
-        let Factors { window, table, length } = factors;
+    pub(crate) fn sums(self, factors: Factors<'_>, products: &[Product], sums: &mut [f32]) {
+        let Factors { window, table, length, .. } = factors;
         let (starts, rows) = (window.len().checked_sub(length * 8), table.len().checked_sub(length));
         let (starts, rows) = (starts.expect("a window of taps"), rows.expect("a table of taps"));
-        // No early exit: this form compiles to vector code.
-        let inside = products.iter().fold(true, |all, product| all & (product.start <= starts) & (product.row <= rows));
-        assert!(inside && products.len() <= BATCH, "products inside of their factors");
+        let last = products.iter().fold(Product::default(), |last, product| Product {
+            start: last.start.max(product.start),
+            row: last.row.max(product.row),
+        });
+        assert!(last.start <= starts && last.row <= rows, "products inside of their factors");
+        assert_eq!(products.len(), sums.len(), "a sum for each product");
         match self.0 {
             Kind::Scalar => scalar(factors, products, sums),
             #[cfg(target_arch = "x86_64")]
@@ -102,7 +109,7 @@ impl Path {
 }
 
 /// Eight partial sums, as the vectors of most machines form them.
-fn scalar(factors: Factors<'_>, products: &[Product], sums: &mut [f32; BATCH]) {
+fn scalar(factors: Factors<'_>, products: &[Product], sums: &mut [f32]) {
     for (sum, &Product { start, row }) in sums.iter_mut().zip(products) {
         let (window, row) = (&factors.window[start..], &factors.table[row..row + factors.length]);
         let mut partial = [0.0f32; 8];

@@ -31,6 +31,8 @@ const BETA: f64 = 9.0;
 const CUTOFF: f64 = 0.909;
 /// Ratios with more phases interpolate between this many; the error is below −115 dB.
 const MAX_PHASES: usize = 1024;
+/// Samples taken at a time: bounds the window, and stays in the cache.
+const PIECE: usize = 4096;
 /// Kernels kept for the next resampler of the same ratio.
 const CACHED: usize = 16;
 
@@ -40,19 +42,14 @@ pub struct Resampler {
     kernel: Arc<Kernel>,
     /// Input from the first tap of the next output on.
     window: Vec<f32>,
-    next: Place,
+    /// The next output; its row is that of its phase if every phase had one.
+    next: Product,
+    /// Room for the outputs of a batch.
+    products: Vec<Product>,
+    sums: Vec<f32>,
     path: Path,
     received: u64,
     produced: u64,
-}
-
-/// Where an output's taps begin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    /// Inputs from the beginning of the window; beyond its end where inputs are skipped.
-    at: usize,
-    /// Place between two inputs, in `1/up` of their distance.
-    phase: usize,
 }
 
 /// The filter of a ratio.
@@ -82,8 +79,16 @@ impl Resampler {
             }
         }
         let kernel = Kernel::shared(from_rate, to_rate);
-        let (window, next) = (Vec::new(), Place::default());
-        let mut made = Self { kernel, window, next, path: Path::best(), received: 0, produced: 0 };
+        let mut made = Self {
+            kernel,
+            window: Vec::new(),
+            next: Product::default(),
+            products: Vec::with_capacity(BATCH),
+            sums: vec![0.0; BATCH],
+            path: Path::best(),
+            received: 0,
+            produced: 0,
+        };
         made.reset();
         Ok(made)
     }
@@ -101,8 +106,10 @@ impl Resampler {
             self.produced += input.len() as u64;
             return out.extend_from_slice(input);
         }
-        self.window.extend(input.iter().map(|&sample| f32::from(sample)));
-        self.run(out, u64::MAX);
+        for piece in input.chunks(PIECE) {
+            self.window.extend(piece.iter().map(|&sample| f32::from(sample)));
+            self.run(out, u64::MAX);
+        }
     }
 
     /// Ends the stream: appends the rest of the output and begins anew.
@@ -121,7 +128,12 @@ impl Resampler {
         self.window.clear();
         // Silence before the beginning: the first output is in the middle of its taps.
         self.window.resize(self.kernel.taps / 2 - 1, 0.0);
-        (self.next, self.received, self.produced) = (Place::default(), 0, 0);
+        (self.next, self.received, self.produced) = (Product::default(), 0, 0);
+    }
+
+    /// The instructions that it uses.
+    pub fn path(&self) -> Path {
+        self.path
     }
 
     /// Seconds by which the output is behind the input.
@@ -138,26 +150,22 @@ impl Resampler {
         let count = self.ready().min(usize::try_from(limit - self.produced).unwrap_or(usize::MAX));
         out.reserve(count);
         for done in (0..count).step_by(BATCH) {
-            let mut places = [Place::default(); BATCH];
-            let places = &mut places[..BATCH.min(count - done)];
-            for place in places.iter_mut() {
-                *place = self.next;
-                self.next = kernel.after(self.next);
-            }
-            let sums = kernel.sums(self.path, &self.window, places);
-            out.extend(sums[..places.len()].iter().map(|&sum| to_sample(sum)));
+            self.next = kernel.batch(self.next, BATCH.min(count - done), &mut self.products);
+            let sums = &mut self.sums[..self.products.len()];
+            kernel.sums(self.path, &self.window, &mut self.products, sums);
+            out.extend(sums.iter().map(|&sum| to_sample(sum)));
         }
         self.produced += count as u64;
-        let used = self.next.at.min(self.window.len());
-        self.next.at -= used;
+        let used = self.next.start.min(self.window.len());
+        self.next.start -= used;
         self.window.drain(..used);
     }
 
     /// Outputs whose taps all lie within the window.
     fn ready(&self) -> usize {
         let Kernel { up, down, taps, .. } = *self.kernel;
-        match self.window.len().checked_sub(self.next.at + taps) {
-            Some(slack) => ((slack + 1) * up - 1 - self.next.phase) / down + 1,
+        match self.window.len().checked_sub(self.next.start + taps) {
+            Some(slack) => ((slack + 1) * up - 1 - self.next.row / self.kernel.length()) / down + 1,
             None => 0,
         }
     }
@@ -208,34 +216,50 @@ impl Kernel {
         taps.chunks_exact(8).map(eight).collect()
     }
 
-    /// The next output's place.
-    #[inline]
-    fn after(&self, place: Place) -> Place {
-        let phase = place.phase + self.down % self.up;
-        let carry = usize::from(phase >= self.up);
-        Place { at: place.at + self.down / self.up + carry, phase: phase - self.up * carry }
+    /// Lists so many outputs from `next` on; returns the one behind them.
+    fn batch(&self, next: Product, count: usize, products: &mut Vec<Product>) -> Product {
+        let (whole, part, rows) = (self.down / self.up, self.down % self.up * self.length(), self.up * self.length());
+        let mut next = next;
+        products.clear();
+        products.extend((0..count).map(|_| {
+            let this = next;
+            // A comparison, no division: every output waits for the place of the one before.
+            let row = next.row + part;
+            let carried = row >= rows;
+            next = Product {
+                start: next.start + whole + usize::from(carried),
+                row: if carried { row - rows } else { row },
+            };
+            this
+        }));
+        next
     }
 
-    /// The outputs of some places, in their order.
-    fn sums(&self, path: Path, window: &[f32], places: &[Place]) -> [f32; BATCH] {
-        let Self { taps, phases, up, ref table, .. } = *self;
-        let factors = Factors { window, table, length: taps / 8 };
-        let (mut products, mut sums) = ([Product::default(); BATCH], [0.0; BATCH]);
-        let products = &mut products[..places.len()];
-        for (product, place) in products.iter_mut().zip(places) {
-            let row = if phases == up { place.phase } else { place.phase * phases / up };
-            *product = Product { start: place.at, row: row * factors.length };
+    /// The outputs of a batch, in its order.
+    fn sums(&self, path: Path, window: &[f32], products: &mut [Product], sums: &mut [f32]) {
+        let length = self.length();
+        let factors = Factors { window, table: &self.table, length, period: self.up, in_step: self.down == 1 };
+        if self.phases == self.up {
+            return path.sums(factors, products, sums);
         }
-        path.sums(factors, products, &mut sums);
-        if phases != up {
-            products.iter_mut().for_each(|product| product.row += factors.length);
-            let mut next = [0.0; BATCH];
-            path.sums(factors, products, &mut next);
-            for ((sum, next), place) in sums.iter_mut().zip(next).zip(places) {
-                *sum += (next - *sum) * ((place.phase * phases % up) as f32 / up as f32);
-            }
+        let mut upper = [0.0; BATCH];
+        let mut between = [0.0; BATCH];
+        for (product, between) in products.iter_mut().zip(&mut between) {
+            let position = product.row / length * self.phases;
+            *between = (position % self.up) as f32 / self.up as f32;
+            product.row = position / self.up * length;
         }
-        sums
+        path.sums(factors, products, sums);
+        products.iter_mut().for_each(|product| product.row += length);
+        path.sums(factors, products, &mut upper[..products.len()]);
+        for ((sum, upper), between) in sums.iter_mut().zip(upper).zip(between) {
+            *sum += (upper - *sum) * between;
+        }
+    }
+
+    /// Eights of taps that a row has.
+    fn length(&self) -> usize {
+        self.taps / 8
     }
 
     fn is_identity(&self) -> bool {

@@ -2,16 +2,16 @@
 
 use std::arch::aarch64::{vaddq_f32, vaddvq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32};
 
-use super::{Factors, Product, BATCH};
+use super::{Factors, Product};
 
 /// The sum of each product, four at a time: eight chains hide the latency of the multiplier.
 ///
 /// # Safety
 /// The machine has NEON; each product has all its samples within the window and all its taps within the table.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn sums(factors: Factors<'_>, products: &[Product], sums: &mut [f32; BATCH]) {
-    for (four, sums) in products.chunks(4).zip(sums.chunks_exact_mut(4)) {
-        // A short block repeats its last product: the sums behind it are nobody's.
+pub(super) unsafe fn sums(factors: Factors<'_>, products: &[Product], sums: &mut [f32]) {
+    for (four, sums) in products.chunks(4).zip(sums.chunks_mut(4)) {
+        // A short block repeats its last product.
         let last = four.len() - 1;
         let four = [four[0], four[last.min(1)], four[last.min(2)], four[last]];
         // SAFETY: every load reads four of the eight samples or taps at `at` that the caller vouches for.
@@ -28,7 +28,8 @@ pub(super) unsafe fn sums(factors: Factors<'_>, products: &[Product], sums: &mut
                     }
                 }
             }
-            sums.copy_from_slice(&chains.map(|[lower, upper]| vaddvq_f32(vaddq_f32(lower, upper))));
+            let four = chains.map(|[lower, upper]| vaddvq_f32(vaddq_f32(lower, upper)));
+            sums.copy_from_slice(&four[..sums.len()]);
         }
     }
 }
