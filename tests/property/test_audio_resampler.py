@@ -70,7 +70,8 @@ def rms(samples: Floats) -> float:
 
 
 def decibel(ratio: float) -> float:
-    return 20 * float(np.log10(ratio))
+    """Silence is far down, not infinitely."""
+    return 20 * float(np.log10(max(ratio, 1e-12)))
 
 
 def test_the_path_is_the_one_that_was_asked_for(path: str) -> None:

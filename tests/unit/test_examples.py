@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/tools.md", "docs/unified.md")
+PAGES = ("README.md", "docs/tools.md", "docs/unified.md", "docs/audio.md")
 SHOWN = [
     pytest.param(code, id=f"{page}-{number}")
     for page in PAGES
