@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What samples cost outside a session: resampler, G.711 and base64, each beside what else Python has for it.
 
-    python benches/audio.py                       # a minute; writes results/audio.json and the tables of docs/audio.md
+    python benches/audio.py                       # some seconds; writes results/audio.json and the tables of docs/audio.md
     python benches/audio.py --results /tmp/trial  # prints the tables, leaves ours alone
 
 Needs numpy and soxr. audioop (part of Python up to 3.12, then audioop-lts) and pybase64 are measured where they are.
@@ -76,7 +76,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=21, help="rounds per case; figures are medians")
+    parser.add_argument("--rounds", type=int, default=51, help="rounds per case; figures are medians")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for audio.json")
     parser.add_argument("--profile", default="development", help="the cargo profile of the extension, as a note")
     return parser.parse_args()
@@ -128,7 +128,8 @@ def telephony() -> list[Case]:
     decode: dict[str, Work] = {"voicewire": over(codes, lambda chunk: audio.decode_g711(chunk, "ulaw"))}
     if audioop := optional("audioop"):
         encode["audioop"] = over(data, lambda chunk: audioop.lin2ulaw(chunk, 2))
-        decode["audioop"] = over(codes, lambda chunk: audioop.ulaw2lin(chunk, 2))
+        decode["audioop, bytes"] = over(codes, lambda chunk: audioop.ulaw2lin(chunk, 2))
+        decode["audioop, array"] = over(codes, lambda chunk: np.frombuffer(audioop.ulaw2lin(chunk, 2), np.int16))
     return [
         {"work": "g711", "label": "encode µ-law, 8 kHz", "per": SECONDS, "works": encode},
         {"work": "g711", "label": "decode µ-law, 8 kHz", "per": SECONDS, "works": decode},
@@ -253,7 +254,7 @@ def origin(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     rounds = len(result["cases"][0]["rows"]["voicewire"])
     return (
-        f"{result['unit'].capitalize()}. `{result['command']}`, commit {result['commit']}, cargo profile "
+        f"In {result['unit']}. `{result['command']}`, commit {result['commit']}, cargo profile "
         f"{result['cargo_profile']}, path {result['cases'][0]['path']}, {result['date'][:10]}; "
         f"medians of {rounds} rounds. "
         f"{machine['processor']}, {machine['cores']} cores, {machine['kernel']}; {versions}."
