@@ -568,6 +568,9 @@ class Resampler:
     def reset(self) -> None:
         """Forget the stream so far."""
     @property
+    def path(self) -> Literal["avx2", "neon", "scalar"]:
+        """How the sums are formed; "scalar" on machines without vectors, or where ``VOICEWIRE_RESAMPLER=scalar`` asks."""
+    @property
     def delay(self) -> float:
         """Seconds by which the output is behind the input."""
 
@@ -606,6 +609,9 @@ def float_to_pcm16(samples: Any) -> NDArray[np.int16]:
 
 def pcm16_to_float(samples: Any) -> NDArray[np.float32]:
     """Convert int16 samples to float32: /32768."""
+
+def mix_down(samples: Any) -> NDArray[np.int16]:
+    """Mix interleaved left and right samples; ``voicewire.audio.mix_down`` is the function for users."""
 
 def read_wav(data: bytes) -> tuple[NDArray[np.int16], int]:
     """Read a WAV file's bytes: mono int16 samples and their rate in Hz.

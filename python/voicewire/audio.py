@@ -45,6 +45,7 @@ __all__ = [
     "encode_g711",
     "float_to_pcm16",
     "merge_int16_arrays",
+    "mix_down",
     "pcm16_to_float",
     "read_wav",
     "write_wav",
@@ -63,6 +64,27 @@ def merge_int16_arrays(left: Any, right: Any) -> Samples:
     import numpy as np
 
     return np.concatenate([as_int16("left", left), as_int16("right", right)])
+
+
+def mix_down(samples: NDArray[Any]) -> Samples:
+    """Mix two channels to one: the mean of both, rounded to nearest even. Nothing else here takes two channels.
+
+    Args:
+        samples: A 2-D int16 or float32 (−1…1) array of shape (n, 2), as sound cards and WAV readers deliver it.
+
+    Raises:
+        TypeError: The samples are no array, or of another type.
+        ValueError: The array has another shape, or holds NaN.
+    """
+    import numpy as np
+
+    if not isinstance(samples, np.ndarray):
+        raise TypeError(f"samples are no array: {type(samples).__name__}")
+    if (samples.dtype.kind, samples.dtype.itemsize) not in (("i", 2), ("f", 4)):
+        raise TypeError(f"samples are neither int16 nor float32: {samples.dtype}")
+    if samples.ndim != 2 or samples.shape[1] != 2:
+        raise ValueError(f"samples are not of shape (n, 2): {samples.shape}")
+    return _voicewire.mix_down(samples.reshape(-1))
 
 
 def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md",
     "docs/audio-tools.md",
+    "docs/audio.md",
     "docs/devices.md",
     "docs/gemini.md",
     "docs/sync.md",

@@ -40,6 +40,15 @@ pub fn pcm16_to_float(samples: &[i16], out: &mut Vec<f32>) {
     out.extend(samples.iter().map(|&sample| f32::from(sample) / SCALE));
 }
 
+/// Appends the mean of each pair of samples, left and right, rounded to nearest even; a last one alone is left out.
+pub fn mix_pairs(samples: &[i16], out: &mut Vec<i16>) {
+    out.extend(samples.chunks_exact(2).map(|pair| {
+        let sum = i32::from(pair[0]) + i32::from(pair[1]);
+        let lower = sum >> 1;
+        (lower + (sum & lower & 1)) as i16
+    }));
+}
+
 /// Reads little-endian bytes.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use crate::dot::Path;
+use crate::dot::{Eight, Factors, Path, Product, BATCH};
 use crate::pcm16::to_sample;
 
 /// A rate out of range.
@@ -31,6 +31,8 @@ const BETA: f64 = 9.0;
 const CUTOFF: f64 = 0.909;
 /// Ratios with more phases interpolate between this many; the error is below −115 dB.
 const MAX_PHASES: usize = 1024;
+/// Samples taken at a time: bounds the window, and stays in the cache.
+const PIECE: usize = 4096;
 /// Kernels kept for the next resampler of the same ratio.
 const CACHED: usize = 16;
 
@@ -40,19 +42,14 @@ pub struct Resampler {
     kernel: Arc<Kernel>,
     /// Input from the first tap of the next output on.
     window: Vec<f32>,
-    next: Place,
+    /// The next output; its row is that of its phase if every phase had one.
+    next: Product,
+    /// Room for the outputs of a batch.
+    products: Vec<Product>,
+    sums: Vec<f32>,
     path: Path,
     received: u64,
     produced: u64,
-}
-
-/// Where an output's taps begin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    /// Inputs from the beginning of the window; beyond its end where inputs are skipped.
-    at: usize,
-    /// Place between two inputs, in `1/up` of their distance.
-    phase: usize,
 }
 
 /// The filter of a ratio.
@@ -64,7 +61,7 @@ struct Kernel {
     taps: usize,
     phases: usize,
     /// `phases + 1` rows of `taps`; the last row is the first one, one input later.
-    table: Vec<f32>,
+    table: Vec<Eight>,
 }
 
 /// A kernel and the rates that it is for.
@@ -82,8 +79,16 @@ impl Resampler {
             }
         }
         let kernel = Kernel::shared(from_rate, to_rate);
-        let (window, next) = (Vec::new(), Place::default());
-        let mut made = Self { kernel, window, next, path: Path::best(), received: 0, produced: 0 };
+        let mut made = Self {
+            kernel,
+            window: Vec::new(),
+            next: Product::default(),
+            products: Vec::with_capacity(BATCH),
+            sums: vec![0.0; BATCH],
+            path: Path::best(),
+            received: 0,
+            produced: 0,
+        };
         made.reset();
         Ok(made)
     }
@@ -101,8 +106,10 @@ impl Resampler {
             self.produced += input.len() as u64;
             return out.extend_from_slice(input);
         }
-        self.window.extend(input.iter().map(|&sample| f32::from(sample)));
-        self.run(out, u64::MAX);
+        for piece in input.chunks(PIECE) {
+            self.window.extend(piece.iter().map(|&sample| f32::from(sample)));
+            self.run(out, u64::MAX);
+        }
     }
 
     /// Ends the stream: appends the rest of the output and begins anew.
@@ -121,7 +128,12 @@ impl Resampler {
         self.window.clear();
         // Silence before the beginning: the first output is in the middle of its taps.
         self.window.resize(self.kernel.taps / 2 - 1, 0.0);
-        (self.next, self.received, self.produced) = (Place::default(), 0, 0);
+        (self.next, self.received, self.produced) = (Product::default(), 0, 0);
+    }
+
+    /// The instructions that it uses.
+    pub fn path(&self) -> Path {
+        self.path
     }
 
     /// Seconds by which the output is behind the input.
@@ -137,30 +149,23 @@ impl Resampler {
         let kernel = Arc::clone(&self.kernel);
         let count = self.ready().min(usize::try_from(limit - self.produced).unwrap_or(usize::MAX));
         out.reserve(count);
-        let mut left = count;
-        while left > 0 {
-            let block = left.min(4);
-            // A short block repeats its last output: each sum stands for itself.
-            let mut places = [self.next; 4];
-            for slot in 0..4 {
-                places[slot] = if slot < block { self.next } else { places[slot - 1] };
-                self.next = if slot < block { kernel.after(self.next) } else { self.next };
-            }
-            let sums = kernel.sums(self.path, &self.window, places);
-            out.extend(sums[..block].iter().map(|&sum| to_sample(sum)));
-            left -= block;
+        for done in (0..count).step_by(BATCH) {
+            self.next = kernel.batch(self.next, BATCH.min(count - done), &mut self.products);
+            let sums = &mut self.sums[..self.products.len()];
+            kernel.sums(self.path, &self.window, &mut self.products, sums);
+            out.extend(sums.iter().map(|&sum| to_sample(sum)));
         }
         self.produced += count as u64;
-        let used = self.next.at.min(self.window.len());
-        self.next.at -= used;
+        let used = self.next.start.min(self.window.len());
+        self.next.start -= used;
         self.window.drain(..used);
     }
 
     /// Outputs whose taps all lie within the window.
     fn ready(&self) -> usize {
         let Kernel { up, down, taps, .. } = *self.kernel;
-        match self.window.len().checked_sub(self.next.at + taps) {
-            Some(slack) => ((slack + 1) * up - 1 - self.next.phase) / down + 1,
+        match self.window.len().checked_sub(self.next.start + taps) {
+            Some(slack) => ((slack + 1) * up - 1 - self.next.row / self.kernel.length()) / down + 1,
             None => 0,
         }
     }
@@ -197,7 +202,7 @@ impl Kernel {
     }
 
     /// The taps for an output that lies `fraction` behind an input; their sum is 1.
-    fn row(&self, fraction: f64, scale: f64) -> Vec<f32> {
+    fn row(&self, fraction: f64, scale: f64) -> Vec<Eight> {
         let half = (self.taps / 2) as f64;
         let cutoff = CUTOFF * scale;
         let taps: Vec<f64> = (0..self.taps)
@@ -207,37 +212,54 @@ impl Kernel {
             })
             .collect();
         let sum: f64 = taps.iter().sum();
-        taps.iter().map(|tap| (tap / sum) as f32).collect()
+        let eight = |taps: &[f64]| Eight(std::array::from_fn(|lane| (taps[lane] / sum) as f32));
+        taps.chunks_exact(8).map(eight).collect()
     }
 
-    /// The next output's place.
-    #[inline]
-    fn after(&self, place: Place) -> Place {
-        let phase = place.phase + self.down % self.up;
-        let carry = usize::from(phase >= self.up);
-        Place { at: place.at + self.down / self.up + carry, phase: phase - self.up * carry }
+    /// Lists so many outputs from `next` on; returns the one behind them.
+    fn batch(&self, next: Product, count: usize, products: &mut Vec<Product>) -> Product {
+        let (whole, part, rows) = (self.down / self.up, self.down % self.up * self.length(), self.up * self.length());
+        let mut next = next;
+        products.clear();
+        products.extend((0..count).map(|_| {
+            let this = next;
+            // A comparison, no division: every output waits for the place of the one before.
+            let row = next.row + part;
+            let carried = row >= rows;
+            next = Product {
+                start: next.start + whole + usize::from(carried),
+                row: if carried { row - rows } else { row },
+            };
+            this
+        }));
+        next
     }
 
-    #[inline]
-    fn sums(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
-        if self.phases != self.up {
-            return self.between(path, window, places);
+    /// The outputs of a batch, in its order.
+    fn sums(&self, path: Path, window: &[f32], products: &mut [Product], sums: &mut [f32]) {
+        let length = self.length();
+        let factors = Factors { window, table: &self.table, length, period: self.up, in_step: self.down == 1 };
+        if self.phases == self.up {
+            return path.sums(factors, products, sums);
         }
-        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
-        path.sums(windows, places.map(|place| self.taps_of(place.phase)))
+        let mut upper = [0.0; BATCH];
+        let mut between = [0.0; BATCH];
+        for (product, between) in products.iter_mut().zip(&mut between) {
+            let position = product.row / length * self.phases;
+            *between = (position % self.up) as f32 / self.up as f32;
+            product.row = position / self.up * length;
+        }
+        path.sums(factors, products, sums);
+        products.iter_mut().for_each(|product| product.row += length);
+        path.sums(factors, products, &mut upper[..products.len()]);
+        for ((sum, upper), between) in sums.iter_mut().zip(upper).zip(between) {
+            *sum += (upper - *sum) * between;
+        }
     }
 
-    /// Sums of outputs whose phase lies between two rows.
-    fn between(&self, path: Path, window: &[f32], places: [Place; 4]) -> [f32; 4] {
-        let windows = places.map(|place| &window[place.at..place.at + self.taps]);
-        let positions = places.map(|place| place.phase as f64 * self.phases as f64 / self.up as f64);
-        let lower = path.sums(windows, positions.map(|position| self.taps_of(position as usize)));
-        let upper = path.sums(windows, positions.map(|position| self.taps_of(position as usize + 1)));
-        std::array::from_fn(|output| lower[output] + (upper[output] - lower[output]) * positions[output].fract() as f32)
-    }
-
-    fn taps_of(&self, row: usize) -> &[f32] {
-        &self.table[row * self.taps..(row + 1) * self.taps]
+    /// Eights of taps that a row has.
+    fn length(&self) -> usize {
+        self.taps / 8
     }
 
     fn is_identity(&self) -> bool {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use voicewire_audio::pcm16::{float_to_pcm16, from_le_bytes, pcm16_to_float, to_le_bytes};
+use voicewire_audio::pcm16::{float_to_pcm16, from_le_bytes, mix_pairs, pcm16_to_float, to_le_bytes};
 
 proptest! {
     #[test]
@@ -46,4 +46,11 @@ fn a_nan_is_refused_with_its_place_and_nothing_is_taken() {
 #[test]
 fn half_a_sample_is_refused() {
     assert_eq!(from_le_bytes(&[1, 2, 3]).unwrap_err().to_string(), "odd byte count: 3");
+}
+
+#[test]
+fn two_channels_become_their_mean_rounded_to_even() {
+    let mut mixed = vec![9];
+    mix_pairs(&[1, 2, 2, 3, -1, -2, -2, -3, 0, -1, 0, 1, i16::MAX, i16::MAX, i16::MIN, i16::MIN, 5], &mut mixed);
+    assert_eq!(mixed, [9, 2, 2, -2, -2, 0, 0, i16::MAX, i16::MIN]);
 }

@@ -4,12 +4,17 @@
 use std::f64::consts::PI;
 
 use proptest::prelude::*;
+use voicewire_audio::dot::Path;
 use voicewire_audio::resample::Resampler;
 
 const RATES: [u32; 6] = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000];
 
 fn whole(from: u32, to: u32, input: &[i16]) -> Vec<i16> {
-    let (mut resampler, mut out) = (Resampler::new(from, to).unwrap(), Vec::new());
+    whole_on(Path::best(), from, to, input)
+}
+
+fn whole_on(path: Path, from: u32, to: u32, input: &[i16]) -> Vec<i16> {
+    let (mut resampler, mut out) = (Resampler::new(from, to).unwrap().on(path), Vec::new());
     resampler.process(input, &mut out);
     resampler.flush(&mut out);
     out
@@ -56,8 +61,10 @@ proptest! {
         to in prop::sample::select(&RATES[..]),
         input in prop::collection::vec(any::<i16>(), 0..3_000),
         cuts in prop::collection::vec(0usize..700, 1..12),
+        path in prop::sample::select(vec![Path::SCALAR, Path::best()]),
     ) {
-        let (mut resampler, mut out, mut rest) = (Resampler::new(from, to).unwrap(), Vec::new(), &input[..]);
+        let resampler = Resampler::new(from, to).unwrap().on(path);
+        let (mut resampler, mut out, mut rest) = (resampler, Vec::new(), &input[..]);
         for cut in cuts {
             let (chunk, left) = rest.split_at(cut.min(rest.len()));
             resampler.process(chunk, &mut out);
@@ -65,7 +72,19 @@ proptest! {
         }
         resampler.process(rest, &mut out);
         resampler.flush(&mut out);
-        prop_assert_eq!(out, whole(from, to, &input));
+        prop_assert_eq!(out, whole_on(path, from, to, &input));
+    }
+
+    #[test]
+    fn vectors_and_plain_rust_differ_by_one_step_at_most(
+        from in prop::sample::select(&RATES[..]),
+        to in prop::sample::select(&[8_000, 16_000, 24_000, 48_000, 44_100, 47_999][..]),
+        input in prop::collection::vec(any::<i16>(), 0..2_000),
+    ) {
+        let (vectors, plain) = (whole(from, to, &input), whole_on(Path::SCALAR, from, to, &input));
+        prop_assert_eq!(vectors.len(), plain.len());
+        let steps = vectors.iter().zip(&plain).map(|(left, right)| left.abs_diff(*right)).max();
+        prop_assert!(steps <= Some(1), "{:?}", steps);
     }
 
     #[test]
@@ -158,6 +177,22 @@ fn odd_ratios_interpolate_between_phases_without_harm() {
     let out = whole(44_101, 47_999, &sine(44_101, 997.0, 32_000.0, 0.5));
     let (amplitude, noise) = project(&out, 47_999, 997.0);
     assert!(decibel(amplitude / 2f64.sqrt() / noise.sqrt()) > 85.0);
+}
+
+#[test]
+fn a_long_chunk_gives_the_samples_of_short_ones() {
+    let input = sine(24_000, 440.0, 10_000.0, 1.0);
+    let (mut resampler, mut out) = (Resampler::new(24_000, 16_000).unwrap(), Vec::new());
+    input.chunks(37).for_each(|chunk| resampler.process(chunk, &mut out));
+    resampler.flush(&mut out);
+    assert_eq!(out, whole(24_000, 16_000, &input));
+}
+
+#[test]
+fn a_resampler_tells_its_path() {
+    let resampler = Resampler::new(8_000, 16_000).unwrap();
+    assert_eq!(resampler.path(), Path::best());
+    assert_eq!(resampler.on(Path::SCALAR).path().name(), "scalar");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use voicewire_audio::dot::Path;
 use voicewire_audio::g711::{self, Law};
 use voicewire_audio::resample::Resampler;
 use voicewire_audio::{base64, pcm16, wav};
@@ -86,6 +87,16 @@ pub(crate) fn pcm16_to_float<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>) 
     Ok(PyArray1::from_vec(py, output))
 }
 
+/// Mix interleaved left and right samples: their mean, rounded to nearest even.
+#[pyfunction]
+pub(crate) fn mix_down<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Samples<'py>> {
+    let mut input = Vec::new();
+    samples::read(samples, "samples", &mut input)?;
+    let mut output = Vec::new();
+    pcm16::mix_pairs(&input, &mut output);
+    Ok(PyArray1::from_vec(py, output))
+}
+
 /// Read a WAV file's bytes: mono int16 samples and their rate in Hz.
 ///
 /// Raises `ValueError` where the bytes are no WAV, or of a kind that is not supported, or without samples.
@@ -115,10 +126,17 @@ pub(crate) fn configure(io_threads: Option<usize>, wake_latency_ms: Option<f64>)
     Ok(())
 }
 
+/// Input that is resampled without letting other Python threads run, samples: some 100 µs of work.
+const BRIEF: usize = 4_800;
+/// Set to "scalar", resamplers leave the machine's vectors alone: for tests, and to tell a fault of theirs from others.
+const PATH_VARIABLE: &str = "VOICEWIRE_RESAMPLER";
+
 /// Changes the sample rate of a stream, chunk by chunk, without clicks at the edges.
 #[pyclass(frozen, name = "Resampler", module = "voicewire.audio")]
 pub struct PyResampler {
     inner: Mutex<Resampler>,
+    /// Room for the next input; taken while Python is asked for it, so that no lock is held then.
+    spare: Mutex<Vec<i16>>,
 }
 
 #[pymethods]
@@ -129,15 +147,24 @@ impl PyResampler {
     #[new]
     fn new(from_rate: i64, to_rate: i64) -> PyResult<Self> {
         let (from_rate, to_rate) = (samples::rate(from_rate, "from_rate")?, samples::rate(to_rate, "to_rate")?);
-        let inner = Resampler::new(from_rate, to_rate).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self { inner: Mutex::new(inner) })
+        let made = Resampler::new(from_rate, to_rate).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let scalar = std::env::var_os(PATH_VARIABLE).is_some_and(|path| path == Path::SCALAR.name());
+        let made = if scalar { made.on(Path::SCALAR) } else { made };
+        Ok(Self { inner: Mutex::new(made), spare: Mutex::default() })
     }
 
     /// Take the next chunk; returns what is ready of the output.
     fn process<'py>(&self, py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Samples<'py>> {
-        let mut input = Vec::new();
+        let mut input = std::mem::take(&mut *self.spare.lock().map_err(|_| poisoned())?);
+        input.clear();
         samples::read(samples, "samples", &mut input)?;
-        self.run(py, |resampler, output| resampler.process(&input, output))
+        if input.len() > BRIEF {
+            return self.run(py, |resampler, output| resampler.process(&input, output));
+        }
+        let mut output = Vec::new();
+        self.inner.lock().map_err(|_| poisoned())?.process(&input, &mut output);
+        *self.spare.lock().map_err(|_| poisoned())? = input;
+        Ok(PyArray1::from_vec(py, output))
     }
 
     /// End the stream; returns the rest of the output and begins anew.
@@ -149,6 +176,12 @@ impl PyResampler {
     fn reset(&self) -> PyResult<()> {
         self.inner.lock().map_err(|_| poisoned())?.reset();
         Ok(())
+    }
+
+    /// How the sums are formed: "avx2", "neon" or "scalar".
+    #[getter]
+    fn path(&self) -> PyResult<&'static str> {
+        Ok(self.inner.lock().map_err(|_| poisoned())?.path().name())
     }
 
     /// Seconds by which the output is behind the input.

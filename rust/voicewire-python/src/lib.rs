@@ -27,8 +27,8 @@ mod uplink;
 mod _voicewire {
     #[pymodule_export]
     use crate::audio::{
-        base64_decode, base64_encode, configure, decode_g711, encode_g711, float_to_pcm16, pcm16_to_float, read_wav,
-        PyResampler,
+        base64_decode, base64_encode, configure, decode_g711, encode_g711, float_to_pcm16, mix_down, pcm16_to_float,
+        read_wav, PyResampler,
     };
     #[pymodule_export]
     use crate::audio_tools::{copy_samples, PyAudioRing, PyChunker, PyPreRoll, PySpeechGate};
