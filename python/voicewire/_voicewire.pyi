@@ -60,6 +60,7 @@ __all__ = [
     "encode_g711",
     "encode_session",
     "float_to_pcm16",
+    "mix_down",
     "pcm16_to_float",
     "read_wav",
     "unsupported_options",
