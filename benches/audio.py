@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What samples cost outside a session: resampler, G.711 and base64, each beside what else Python has for it.
 
-    python benches/audio.py                       # some seconds; writes results/audio.json, the tables of docs/audio.md
+    python benches/audio.py                       # some seconds; writes results/audio.json and docs/audio.md
     python benches/audio.py --results /tmp/trial  # prints the tables, leaves ours alone
 
 Needs numpy and soxr. audioop (part of Python up to 3.12, then audioop-lts) and pybase64 are measured where they are.

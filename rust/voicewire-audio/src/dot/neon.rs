@@ -1,6 +1,6 @@
 //! Four products an instruction on aarch64.
 
-use std::arch::aarch64::{vaddq_f32, vaddvq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32};
+use std::arch::aarch64::{vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vst1q_f32};
 
 use super::{Factors, Product};
 
@@ -14,7 +14,8 @@ pub(super) unsafe fn sums(factors: Factors<'_>, products: &[Product], sums: &mut
         // A short block repeats its last product.
         let last = four.len() - 1;
         let four = [four[0], four[last.min(1)], four[last.min(2)], four[last]];
-        // SAFETY: every load reads four of the eight samples or taps at `at` that the caller vouches for.
+        // SAFETY: every load reads four of the eight samples or taps at `at` that the caller vouches for; the store writes
+        // four.
         unsafe {
             let windows = four.map(|product| factors.window.as_ptr().add(product.start));
             let rows = four.map(|product| factors.table.as_ptr().add(product.row));
@@ -28,8 +29,11 @@ pub(super) unsafe fn sums(factors: Factors<'_>, products: &[Product], sums: &mut
                     }
                 }
             }
-            let four = chains.map(|[lower, upper]| vaddvq_f32(vaddq_f32(lower, upper)));
-            sums.copy_from_slice(&four[..sums.len()]);
+            for (sum, [lower, upper]) in sums.iter_mut().zip(chains) {
+                let mut lanes = [0.0; 4];
+                vst1q_f32(lanes.as_mut_ptr(), vaddq_f32(lower, upper));
+                *sum = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+            }
         }
     }
 }
