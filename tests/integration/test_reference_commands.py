@@ -300,8 +300,9 @@ async def test_the_raw_wire_sends_and_hears(simulator: vw.Simulator, client: vw.
     client.realtime.off("server.response.created")
 
     async with client:
+        turns = client.events(vw.TurnComplete)
         await soon(client.realtime.send("response.create", {"response": {"instructions": "Brief."}}))
-        await soon(client.wait_for(vw.TurnComplete))
+        await soon(anext(turns))
 
     assert heard == ["response.create", "response.done"]
     assert simulator.assert_sent("response.create")["response"] == {"instructions": "Brief."}
