@@ -260,8 +260,20 @@ mod tests {
     #[test]
     fn nothing_is_sent_again_where_nobody_wants_it_or_all_was_read() {
         assert!(taken(&mut replay(ReplayAudio::None, true, 4)).is_empty());
-        let mut replay = replay(ReplayAudio::Turn, true, 4);
-        replay.all_read();
-        assert!(taken(&mut replay).is_empty());
+        let mut all_read = replay(ReplayAudio::Turn, false, 4);
+        all_read.all_read();
+        assert!(taken(&mut all_read).is_empty());
+    }
+
+    #[test]
+    fn a_turn_that_is_open_is_sent_again_although_it_was_read() {
+        let mut by_hand = replay(ReplayAudio::Turn, true, 4);
+        by_hand.all_read();
+        assert_eq!(taken(&mut by_hand), [0, 1, 2, 3]);
+
+        let mut told = replay(ReplayAudio::Turn, false, 4);
+        told.told(&Body::SpeechStarted(Some(200)));
+        told.all_read();
+        assert_eq!(taken(&mut told), [2, 3]);
     }
 }
