@@ -104,7 +104,10 @@ impl Driver {
                     link.deadline = Some(Instant::now() + self.timeouts.close);
                     None
                 }
-                Step::Outbox => self.write(link),
+                Step::Outbox => {
+                    self.write(link);
+                    None
+                }
                 Step::Written => {
                     self.written(link);
                     None

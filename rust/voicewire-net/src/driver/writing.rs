@@ -7,9 +7,8 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
-use voicewire_proto::{AudioEncoder, Command, Outcome};
+use voicewire_proto::{AudioEncoder, Command, CommandId, Outcome};
 
-use super::ending::End;
 use super::{Driver, MESSAGES_PER_TURN};
 use crate::inbox::Item;
 use crate::link::Link;
@@ -17,25 +16,14 @@ use crate::outbox::Entry;
 
 impl Driver {
     /// Writes what the protocol and the outbox hold, without waiting for the socket.
-    pub(super) fn write(&mut self, link: &mut Link) -> Option<End> {
+    pub(super) fn write(&mut self, link: &mut Link) {
         self.transmit(link);
         let mut taken = 0;
         while link.has_room() && taken < MESSAGES_PER_TURN {
-            let entry = self.shared.outbox().pop()?;
+            let Some(entry) = self.shared.outbox().pop() else { return };
             taken += 1;
             match entry {
-                Entry::Command(mut command, id) => {
-                    self.downlink.rescale(&mut command);
-                    let now = Instant::now();
-                    if !matches!(*command, Command::ReportPlayed { .. }) {
-                        self.asked = Some(now);
-                    }
-                    if matches!(*command, Command::CommitAudio | Command::ClearAudio) {
-                        self.replay.turn_ended();
-                    }
-                    self.protocol.send(*command, id, now);
-                    self.transmit(link);
-                }
+                Entry::Command(command, id) => self.feed_command(link, *command, id),
                 Entry::Audio(message, samples) | Entry::Again(message, samples) => {
                     self.feed_audio(link, message, samples);
                 }
@@ -53,7 +41,7 @@ impl Driver {
                     let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
                     link.start(WsMessage::Close(Some(frame)));
                     link.said_goodbye = true;
-                    return None;
+                    return;
                 }
             }
         }
@@ -61,7 +49,6 @@ impl Driver {
             // More is waiting: another turn, behind the reading.
             self.shared.news.store(true, Ordering::SeqCst);
         }
-        None
     }
 
     /// Feeds the messages that the protocol wants written.
@@ -71,6 +58,19 @@ impl Driver {
             link.unwritten.extend(transmit.settles);
         }
         self.collect();
+    }
+
+    fn feed_command(&mut self, link: &mut Link, mut command: Command, id: CommandId) {
+        self.downlink.rescale(&mut command);
+        let now = Instant::now();
+        if !matches!(command, Command::ReportPlayed { .. }) {
+            self.asked = Some(now);
+        }
+        if matches!(command, Command::CommitAudio | Command::ClearAudio) {
+            self.replay.turn_ended();
+        }
+        self.protocol.send(command, id, now);
+        self.transmit(link);
     }
 
     fn feed_samples(&mut self, link: &mut Link, samples: &[i16], encoder: &AudioEncoder) {
