@@ -225,7 +225,8 @@ impl Gemini {
         self.settings.profile.client_content_mid_session || !may_speak
     }
 
-    pub(super) fn input_rate(&self) -> u32 {
-        crate::protocol::Protocol::audio_encoder(self).sample_rate
+    /// Hz of sound within a turn: each message of audio names its rate.
+    fn input_rate(&self) -> u32 {
+        self.backend.audio_encoder(&self.settings.config).sample_rate
     }
 }

@@ -18,7 +18,6 @@ use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::message::Message;
 use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
-use crate::uplink::AudioEncoder;
 use crate::usage::Usage;
 
 use super::decode::Reader;
@@ -69,7 +68,6 @@ pub struct Gemini {
     pub(super) ready: bool,
     pub(super) refusal: Option<Error>,
     pub(super) backend: Backend,
-    pub(super) audio_encoder: AudioEncoder,
     settled: VecDeque<Settled>,
     outgoing: VecDeque<Transmit>,
     /// Whether a session was ready before.
@@ -98,7 +96,6 @@ impl Gemini {
     pub fn new(backend: &Backend, settings: Settings) -> Self {
         let talk = Talk::new(settings.profile.speech_events);
         Self {
-            audio_encoder: backend.audio_encoder(&settings.config),
             backend: *backend,
             ids: Ids { prefix: settings.id_prefix.clone(), count: 0 },
             talk,
@@ -319,10 +316,6 @@ impl Protocol for Gemini {
 
     fn dropped_samples(&self) -> u64 {
         self.late_samples
-    }
-
-    fn audio_encoder(&self) -> AudioEncoder {
-        self.audio_encoder
     }
 
     fn close(&mut self, error: Error) {
