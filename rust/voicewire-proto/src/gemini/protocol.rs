@@ -190,8 +190,8 @@ impl Gemini {
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
         // Calls that the next connection knows of are answered there.
-        let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
-        let is_final = !self.talk.calls.iter().any(|call| call.answer.is_some());
+        let has_open_calls = self.talk.has_open_calls();
+        let is_final = !self.talk.has_answers();
         let reader = Reader::ours(now);
         self.report_usage(&reader, usage, Some(&response.id));
         let told = TurnComplete { status, usage, is_final, has_open_calls, error: None };
@@ -230,9 +230,9 @@ fn message(kind: &str, value: Value) -> String {
 }
 
 impl Protocol for Gemini {
-    fn start(&mut self, now: Instant) {
+    fn start(&mut self, _now: Instant) {
         self.is_manual = self.settings.config.get("turn_detection").is_some_and(Value::is_null);
-        self.send_setup(now);
+        self.send_setup();
     }
 
     fn receive(&mut self, message: Message, now: Instant) {
