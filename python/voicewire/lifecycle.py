@@ -15,6 +15,7 @@ from voicewire.hooks import Hooks, tell_failed_connect
 from voicewire.hub import hub_of
 from voicewire.listening import Listening
 from voicewire.policy import Reconnect, timeouts_for
+from voicewire.providers import speaks_gemini
 from voicewire.receipt import Receipt
 from voicewire.settling import Settling
 
@@ -258,7 +259,7 @@ class Lifecycle(Listening, Settling):
             from voicewire.builtin import builtin_simulator
 
             self._simulator = builtin_simulator()
-        is_gemini = self._destination.dialect in ("gemini", "vertex")
+        is_gemini = speaks_gemini(self._destination.dialect)
         return self._simulator.gemini_url if is_gemini else self._simulator.url
 
     def _gone(self, error: ConnectionClosed) -> None:
