@@ -641,11 +641,11 @@ def copy_samples(samples: Any) -> NDArray[np.int16]:
 def decode_event(store: ConversationStore, text: str) -> list[tuple[Event, ConversationItem, bool, bool]]:
     """Take one server event, as JSON, into a conversation; what it changed: event, item, appended, completed."""
 
-def dialect_facts(dialect: str) -> str:
-    """What a dialect can do, as JSON."""
+def dialect_facts(dialect: str, profile: str = "{}") -> str:
+    """What a dialect can do, as JSON; ``profile`` has the flags of the model, as JSON."""
 
 def encode_session(config: str, dialect: str, session_type: str = "realtime") -> str:
     """The session object of a configuration in a dialect's words, as JSON."""
 
-def unsupported_options(config: str, dialect: str, session_type: str = "realtime") -> list[str]:
-    """Options of a configuration that a dialect has no words for."""
+def unsupported_options(config: str, dialect: str, session_type: str = "realtime", profile: str = "{}") -> list[str]:
+    """Options of a configuration that a dialect has no words for; ``profile`` has the flags of the model, as JSON."""

@@ -95,17 +95,18 @@ class Capabilities:
 
 def capabilities_of(dialect: str, model: str) -> Capabilities:
     """What a model can do over a dialect."""
-    facts = {"max_connection_minutes": facts_of(dialect).get("max_session_minutes", 0), **facts_of(dialect)}
-    facts.update(flags_of(dialect, model))
+    flags = flags_of(dialect, model)
+    facts = facts_of(dialect, json.dumps(flags))
+    facts = {"max_connection_minutes": facts.get("max_session_minutes", 0), **facts, **flags}
     known: dict[str, Any] = {field.name: facts[field.name] for field in fields(Capabilities) if field.name in facts}
     known.update((name, tuple(value)) for name, value in known.items() if isinstance(value, list))
     return Capabilities(**known)
 
 
 @cache
-def facts_of(dialect: str) -> dict[str, Any]:
-    """The core's facts about a dialect."""
+def facts_of(dialect: str, flags: str = "{}") -> dict[str, Any]:
+    """The core's facts about a dialect, with a model of these flags, as JSON."""
     from voicewire._voicewire import dialect_facts
 
-    facts: dict[str, Any] = json.loads(dialect_facts(dialect))
+    facts: dict[str, Any] = json.loads(dialect_facts(dialect, flags))
     return facts

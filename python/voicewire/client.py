@@ -28,8 +28,10 @@ from voicewire.hooks import Hooks, install
 from voicewire.keys import TokenProvider
 from voicewire.lifecycle import Lifecycle, State
 from voicewire.listening import Entry
+from voicewire.models import flags_of
 from voicewire.playing import Playing
 from voicewire.policy import Limits, Reconnect, Timeouts, reconnect_of
+from voicewire.providers import speaks_gemini
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.status import Status
@@ -240,9 +242,12 @@ class RealtimeClient(Lifecycle, Status, Commands, ToolCommands, Playing):
         from voicewire._voicewire import unsupported_options
 
         where = self._destination
-        names = unsupported_options(json.dumps(self._config.to_dict()), where.dialect, where.options["session_type"])
+        flags = json.dumps(flags_of(where.dialect, where.model))
+        options = json.dumps(self._config.to_dict())
+        names = unsupported_options(options, where.dialect, where.options["session_type"], flags)
         if names:
-            raise ConfigError(f"dialect {where.dialect} has no words for {', '.join(names)}", field=names[0])
+            who = f"model {where.model}" if speaks_gemini(where.dialect) else f"dialect {where.dialect}"
+            raise ConfigError(f"{who} has no words for {', '.join(names)}", field=names[0])
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""

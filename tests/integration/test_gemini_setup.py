@@ -221,3 +221,29 @@ async def test_a_change_that_needs_a_new_connection_is_refused_without_reconnect
 
     assert caught.value.code == "reconnect_is_off"
     assert [event.fatal for event in of(vw.ErrorEvent, told)] == [False]
+
+
+@pytest.mark.parametrize(("model", "told"), [(OLD, []), ("gemini-3.1-flash-live-preview", []), (NEW, ["reasoning"])])
+async def test_what_a_model_has_no_words_for_is_known_before_there_is_a_session(model: str, told: list[str]) -> None:
+    _, mismatches = await setup_of(model, reasoning="low")
+
+    able = vw.RealtimeClient(f"gemini/{model}").capabilities
+    assert mismatches == told
+    assert [name for name in able.unsupported_options if name == "reasoning"] == told
+
+
+@pytest.mark.parametrize("options", [{"reasoning": "low"}, {"modalities": ["text"]}])
+def test_strict_refuses_what_the_model_has_no_words_for(options: dict[str, Any]) -> None:
+    field = next(iter(options))
+
+    with pytest.raises(vw.ConfigError, match=f"^model {NEW} has no words for {field}$") as caught:
+        vw.RealtimeClient(f"gemini/{NEW}", strict=True, **options)
+
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("model", "options"), [(OLD, {"reasoning": "low"}), ("gemini-2.0-flash-live-001", {"modalities": ["text"]})]
+)
+def test_strict_takes_what_the_model_has_words_for(model: str, options: dict[str, Any]) -> None:
+    assert vw.RealtimeClient(f"gemini/{model}", strict=True, **options).state == "idle"

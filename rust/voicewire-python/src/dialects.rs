@@ -10,6 +10,7 @@ use voicewire_proto::openai::{self, Dialect, OpenAi, SessionType, Settings};
 use voicewire_proto::{Message, Protocol, Secrets, Service, SessionConfig};
 
 use crate::conversation::{ConversationItem, ConversationStore};
+use crate::endpoint::parse;
 use crate::event;
 use crate::request::read_config;
 
@@ -64,21 +65,22 @@ pub(crate) fn read_session_type(options: &Value) -> SessionType {
     }
 }
 
-/// What a dialect can do, as JSON.
+/// What a dialect can do, as JSON; `profile` has the flags of the model.
 #[pyfunction]
-pub(crate) fn dialect_facts(dialect: &str) -> String {
+#[pyo3(signature = (dialect, profile="{}"))]
+pub(crate) fn dialect_facts(dialect: &str, profile: &str) -> String {
     match read_service(dialect) {
         Service::OpenAi(dialect) => openai_facts(dialect),
-        Service::Gemini(backend) => gemini_facts(backend),
+        Service::Gemini(backend) => gemini_facts(backend, &Profile::read(&parse(profile))),
     }
     .to_string()
 }
 
-fn gemini_facts(backend: &Backend) -> Value {
+fn gemini_facts(backend: &Backend, profile: &Profile) -> Value {
     json!({
         "input_sample_rate": gemini::INPUT_RATE,
         "output_sample_rate": gemini::OUTPUT_RATE,
-        "unsupported_options": gemini::encode_setup(&Profile::read(&json!({"thinking": "level"})), &every_option()).unexpressed,
+        "unsupported_options": gemini::encode_setup(profile, &every_option()).unexpressed,
         "has_own_address": backend.endpoint.base.is_some(),
     })
 }
@@ -115,19 +117,20 @@ fn openai_facts(dialect: &Dialect) -> Value {
 #[pyfunction]
 #[pyo3(signature = (config, dialect, session_type="realtime"))]
 pub(crate) fn encode_session(py: Python<'_>, config: &str, dialect: &str, session_type: &str) -> PyResult<String> {
-    Ok(Value::Object(encoded(py, config, dialect, session_type)?.0).to_string())
+    Ok(Value::Object(encoded(py, config, dialect, session_type, "{}")?.0).to_string())
 }
 
-/// Options of a configuration that a dialect has no words for.
+/// Options of a configuration that a dialect has no words for; `profile` has the flags of the model.
 #[pyfunction]
-#[pyo3(signature = (config, dialect, session_type="realtime"))]
+#[pyo3(signature = (config, dialect, session_type="realtime", profile="{}"))]
 pub(crate) fn unsupported_options(
     py: Python<'_>,
     config: &str,
     dialect: &str,
     session_type: &str,
+    profile: &str,
 ) -> PyResult<Vec<String>> {
-    Ok(encoded(py, config, dialect, session_type)?.1)
+    Ok(encoded(py, config, dialect, session_type, profile)?.1)
 }
 
 fn encoded(
@@ -135,6 +138,7 @@ fn encoded(
     config: &str,
     dialect: &str,
     session_type: &str,
+    profile: &str,
 ) -> PyResult<(Map<String, Value>, Vec<String>)> {
     let kind = read_session_type(&json!({"session_type": session_type}));
     let config = read_config(py, config)?;
@@ -144,7 +148,7 @@ fn encoded(
             (encoded.session, encoded.unexpressed)
         }
         Service::Gemini(_) => {
-            let encoded = gemini::encode_setup(&Profile::read(&Value::Null), &config);
+            let encoded = gemini::encode_setup(&Profile::read(&parse(profile)), &config);
             (encoded.setup, encoded.unexpressed)
         }
     })
