@@ -8,6 +8,7 @@ mod history;
 mod profile;
 mod protocol;
 mod read;
+mod reader;
 mod setup;
 mod switch;
 mod talk;

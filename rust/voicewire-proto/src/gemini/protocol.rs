@@ -20,7 +20,7 @@ use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
 use crate::usage::Usage;
 
-use super::decode::Reader;
+use super::reader::Reader;
 
 /// What a session starts with.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde_json::{json, Value};
 
-use super::decode::Reader;
 use super::protocol::Gemini;
+use super::reader::Reader;
 use super::talk::{Call, Response, UserTurn};
 use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::item::{ItemChange, ItemFields};
