@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use voicewire_proto::{Body, Event, Text};
 
+use crate::audio_delta::AudioDelta;
 use crate::event_classes as classes;
 
 /// Something that was received, in the words that all providers share.
@@ -137,7 +138,7 @@ pub(crate) fn build(py: Python<'_>, mut event: Event) -> PyResult<Py<PyAny>> {
     };
     let base = PyEvent { weight, ..PyEvent::new(event) };
     if let Some(samples) = samples {
-        let class = classes::AudioDelta { samples: Mutex::new(samples), array: PyOnceLock::new() };
+        let class = AudioDelta { samples: Mutex::new(samples), array: PyOnceLock::new() };
         return Ok(Py::new(py, (class, base))?.into_any());
     }
     classes::build(py, base)

@@ -204,3 +204,11 @@ impl NextEvent {
         Ok(future)
     }
 }
+
+/// The filter of an iterator: the named kinds, or all that are not for wire handlers alone.
+pub(crate) fn filter(kinds: Option<&[String]>) -> u64 {
+    match kinds {
+        Some(kinds) if !kinds.is_empty() => kinds.iter().filter_map(|name| Kind::named(name)).map(Kind::bit).sum(),
+        _ => !Kind::Wire.bit(),
+    }
+}

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod audio_delta;
 mod audio_tools;
 mod conversation;
 mod delivery;
@@ -13,6 +14,7 @@ mod endpoint;
 mod errors;
 mod event;
 mod event_classes;
+mod format_changes;
 mod hub;
 mod iterator;
 mod memory;
@@ -31,6 +33,8 @@ mod _voicewire {
         read_wav, PyResampler,
     };
     #[pymodule_export]
+    use crate::audio_delta::AudioDelta;
+    #[pymodule_export]
     use crate::audio_tools::{copy_samples, PyAudioRing, PyChunker, PyPreRoll, PySpeechGate};
     #[pymodule_export]
     use crate::conversation::{ConversationItem, ConversationStore};
@@ -42,7 +46,7 @@ mod _voicewire {
     use crate::event::PyEvent;
     #[pymodule_export]
     use crate::event_classes::{
-        AudioDelta, Closed, ConfigMismatch, ErrorEvent, InputCommitted, InputTranscript, Interrupted, Open, RateLimits,
+        Closed, ConfigMismatch, ErrorEvent, InputCommitted, InputTranscript, Interrupted, Open, RateLimits,
         Reconnected, Reconnecting, ResponseStarted, ServerEvent, SessionExpiring, SpeechStarted, SpeechStopped,
         TextDelta, ThoughtDelta, ToolCall, ToolCallCancelled, TranscriptDelta, TurnComplete, UsageReported,
     };

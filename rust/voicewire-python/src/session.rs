@@ -19,10 +19,11 @@ use crate::endpoint::{parse, read_endpoint, read_limits, read_reconnect, read_ti
 use crate::errors::{config_error, send_error, start_error};
 use crate::event::{self, PyEvent};
 use crate::event_classes::ErrorEvent;
+use crate::format_changes::FormatChanges;
 use crate::hub::PyHub;
-use crate::iterator::{EventIterator, Queue, Queued};
+use crate::iterator::{filter, EventIterator, Queue, Queued};
 use crate::memory::Memory;
-use crate::request::{read_command, read_config, read_topic};
+use crate::request::{closes_turn, read_command, read_config, read_topic};
 use crate::samples;
 use crate::uplink::Uplink;
 
@@ -47,8 +48,7 @@ pub struct PySession {
     uplink: Mutex<Uplink>,
     /// What the session speaks, from `begin` on.
     service: Mutex<Option<Service>>,
-    /// Changes of the input format that are open, with how audio was encoded before each.
-    formats: Mutex<Vec<(u64, AudioEncoder)>>,
+    formats: Mutex<FormatChanges>,
     pub(crate) secrets: Mutex<Secrets>,
     next_token: AtomicU64,
     next_receipt: AtomicU64,
@@ -88,7 +88,7 @@ impl PySession {
         self.memory.begin(encoder.sample_rate);
         *lock(&self.uplink) = Uplink::default();
         *lock(&self.service) = Some(service);
-        lock(&self.formats).clear();
+        *lock(&self.formats) = FormatChanges::default();
         let main = Arc::new(Queue::new(self.net.clone(), filter(None), false));
         let old = lock(&self.main).replace(main);
         drop(old);
@@ -154,7 +154,7 @@ impl PySession {
                 // What was sent before goes out as it was asked for then, and nothing comes in between.
                 uplink.flush(&self.net, &self.memory)?;
                 self.net.send(command, id)?;
-                lock(&self.formats).push((receipt, self.net.audio_encoder()));
+                lock(&self.formats).begin(receipt, self.net.audio_encoder());
                 self.net.change_encoder(encoder);
                 Ok(())
             }),
@@ -339,19 +339,14 @@ impl PySession {
 
     /// The service took a change of the input format.
     pub(crate) fn format_taken(&self, receipt: u64) {
-        lock(&self.formats).retain(|(known, _)| *known != receipt);
+        lock(&self.formats).taken(receipt);
     }
 
     /// The service refused one: audio is encoded as it was before.
     pub(crate) fn format_refused(&self, receipt: u64) {
         let mut formats = lock(&self.formats);
-        if let Some(at) = formats.iter().position(|(known, _)| *known == receipt) {
-            let (_, before) = formats.remove(at);
-            match formats.get_mut(at) {
-                // A later change was made on top of it.
-                Some((_, later)) => *later = before,
-                None => self.net.change_encoder(before),
-            }
+        if let Some(before) = formats.refused(receipt) {
+            self.net.change_encoder(before);
         }
     }
 
@@ -384,25 +379,6 @@ impl Drop for PySession {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these protect is replaced or appended to in one step: a panic leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The filter of an iterator: the named kinds, or all that are not for wire handlers alone.
-fn filter(kinds: Option<&[String]>) -> u64 {
-    match kinds {
-        Some(kinds) if !kinds.is_empty() => kinds.iter().filter_map(|name| Kind::named(name)).map(Kind::bit).sum(),
-        _ => !Kind::Wire.bit(),
-    }
-}
-
-/// Whether the command ends the user's turn of audio: by a commit, or by taking the audio back.
-fn closes_turn(command: &Command) -> Option<bool> {
-    match command {
-        Command::CommitAudio => Some(true),
-        Command::ClearAudio => Some(false),
-        Command::Raw { kind, .. } if kind == "input_audio_buffer.commit" => Some(true),
-        Command::Raw { kind, .. } if kind == "input_audio_buffer.clear" => Some(false),
-        _ => None,
-    }
 }
 
 /// Six characters that differ from process to process and from session to session.
