@@ -130,7 +130,10 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close all connections and stop to listen. What was received can still be read. Idempotent."""
+        """Close all connections and stop to listen. What was received can still be read. Idempotent.
+
+        In a forked child it lets go: the server is the parent's, and goes on.
+        """
         server, self._server = self._server, None
         if server is None:
             return

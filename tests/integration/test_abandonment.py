@@ -1,4 +1,4 @@
-"""Clients that nobody ended properly: cancelled, collected, left by their loop, forked."""
+"""Clients and simulators that nobody ended properly: cancelled, collected, left by their loop, forked."""
 
 import asyncio
 import gc
@@ -217,6 +217,35 @@ def test_in_a_forked_child_the_old_client_raises_and_a_new_one_works() -> None:
         "parent completed",
     ]
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize(
+    "act",
+    ["pass", "simulator.stop()", "del simulator", "simulator.__exit__(None, None, None)", "simulator.cpu_s"],
+)
+def test_a_forked_child_leaves_the_simulator_to_its_parent(act: str) -> None:
+    done = _run(
+        f"""
+        import os, socket, sys, voicewire as vw
+        simulator = vw.Simulator(tls=True).start()
+        pid = os.fork()
+        if pid == 0:
+            {act}
+            sys.exit(0)
+        _, status = os.waitpid(pid, 0)
+        port = int(simulator.gemini_url.rpartition(":")[2])
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        print(os.waitstatus_to_exitcode(status), os.path.exists(simulator.ca_file))
+        ca_file = simulator.ca_file
+        simulator.stop()
+        print(os.path.exists(ca_file))
+        """,
+        "-W",
+        "ignore::DeprecationWarning",
+    )
+
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["0", "True", "False"], "")
 
 
 def _run(program: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -46,6 +46,8 @@ pub enum SimulatorError {
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
+    /// Id of the process that has the thread: a forked child has a copy of the handle alone.
+    process: u32,
     shared: Arc<Shared>,
     commands: async_mpsc::UnboundedSender<Command>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -86,7 +88,7 @@ impl Simulator {
             .map_err(SimulatorError::Thread)?;
         let ca_path = ca_file.as_ref().map(|file| file.path().to_owned());
         let (thread, ca_file) = (Mutex::new(Some(thread)), Mutex::new(ca_file));
-        Ok(Simulator { address, shared, commands, thread, cpu_nanos, ca_path, ca_file })
+        Ok(Simulator { address, process: std::process::id(), shared, commands, thread, cpu_nanos, ca_path, ca_file })
     }
 
     /// Base URL for a WebSocket client, as `ws://127.0.0.1:PORT/v1`, with TLS `wss://…`.
@@ -146,20 +148,28 @@ impl Simulator {
     pub fn cpu_time(&self) -> Duration {
         // The clock of a thread can be read on that thread only; a stopped one left its last value.
         let (reply, answer) = mpsc::channel();
-        if self.commands.send(Command::SampleCpu(reply)).is_ok() {
+        if self.is_ours() && self.commands.send(Command::SampleCpu(reply)).is_ok() {
             let _ = answer.recv_timeout(Duration::from_secs(1));
         }
         Duration::from_nanos(self.cpu_nanos.load(Ordering::Acquire))
     }
 
-    /// End all connections and the thread. Calling it again does nothing.
+    /// End all connections and the thread. Calling it again does nothing, as in a forked child: the parent's goes on.
     pub fn stop(&self) {
-        let _ = self.commands.send(Command::Stop);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ca_file = self.ca_file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !self.is_ours() {
+            // The thread is not here to be joined, the file not ours to remove, and the queue would wake the parent.
+            return std::mem::forget((thread, ca_file, self.commands.clone()));
+        }
+        let _ = self.commands.send(Command::Stop);
         if let Some(thread) = thread {
             let _ = thread.join();
         }
-        drop(self.ca_file.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn is_ours(&self) -> bool {
+        self.process == std::process::id()
     }
 
     fn secure(&self) -> &'static str {
