@@ -31,7 +31,7 @@ from voicewire.listening import Entry
 from voicewire.models import flags_of
 from voicewire.playing import Playing
 from voicewire.policy import Limits, Reconnect, Timeouts, reconnect_of
-from voicewire.providers import speaks_gemini
+from voicewire.providers import provider_of, speaks_gemini
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
 from voicewire.status import Status
@@ -251,7 +251,10 @@ class RealtimeClient(Lifecycle, Status, Commands, ToolCommands, Playing):
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""
-        return f"<RealtimeClient{name} {self.provider}/{self.model} {self.state}>"
+        dialect = self._destination.dialect
+        # Of a provider with several doors, the one that is not the usual.
+        spoken = "" if dialect == provider_of(self.provider).dialect else f" ({dialect})"
+        return f"<RealtimeClient{name} {self.provider}/{self.model}{spoken} {self.state}>"
 
     def __del__(self) -> None:
         session = getattr(self, "_session", None)

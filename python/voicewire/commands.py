@@ -12,6 +12,7 @@ from voicewire import parse
 from voicewire.config import SessionConfig
 from voicewire.content import audio_part, image_part, parts_of
 from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.patience import within
 from voicewire.receipt import Receipt
 from voicewire.turns import Reply, answer, stream_file
 
@@ -294,7 +295,7 @@ class Commands:
             TimeoutError: It took longer than ``timeout`` seconds.
             ConnectionClosed: The session ended first.
         """
-        async with asyncio.timeout(timeout):
+        async with within(timeout, "ask: no whole answer"):
             if not self.capabilities.tool_answers_respond:
                 return await answer(cast("RealtimeClient", self), text)
             loop = asyncio.get_running_loop()

@@ -89,6 +89,8 @@ class Destination:
             provider = "gemini"  # which alone speaks like that: its keys and prices count
         provider, model = split_model(model, provider, url)
         for name, value in (("project", project), ("location", location)):
+            if value == "":
+                raise ConfigError(f"{name} is empty; leave it out where there is none", field=name, value=value)
             if value is not None and not _PLACE.fullmatch(parse.text(name, value)):
                 raise ConfigError(f"{name} is not made of letters, digits, : . _ and -", field=name, value=value)
         dialect = dialect_of(provider, url, dialect, model, project)
@@ -99,6 +101,8 @@ class Destination:
             parse.text("api_key", api_key)
         if url is not None:
             parse.text("url", url)
+            if not url:
+                raise ConfigError("url is empty; leave it out for the provider's own", field="url", value=url)
         certificate = client_cert or (None, None)
         options = {
             "headers": _headers(headers),

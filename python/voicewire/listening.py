@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from voicewire.exceptions import ConnectionClosed
 from voicewire.handlers import EventKey, Handler, Worker, is_async, keys_of, kinds_of
+from voicewire.patience import within
 from voicewire.utility import Through
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Listening:
         unsubscribe = self.on(event, seen)
         self._waits.add(found)
         try:
-            async with asyncio.timeout(timeout):
+            async with within(timeout, f"wait_for: no {_name_of(event)}"):
                 return await found
         finally:
             self._waits.discard(found)
@@ -179,6 +180,10 @@ class Listening:
     def state(self) -> Any:
         """Where the session is in its life."""
         raise NotImplementedError
+
+
+def _name_of(event: EventKey) -> str:
+    return event if isinstance(event, str) else event.__name__
 
 
 def _decorate(register: Callable[[EventKey, H], object], event: EventKey, handler: H) -> H:

@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps(_addresses(simulator)), flush=True)
         else:
             trust = f", trust {simulator.ca_file}" if simulator.ca_file else ""
-            print(f"listening on {simulator.url}{trust} (Ctrl-C stops it)", flush=True)
+            print(
+                f"listening on {simulator.url}, Gemini on {simulator.gemini_url}{trust} (Ctrl-C stops it)", flush=True
+            )
         stopped.get()
     finally:
         simulator.stop()

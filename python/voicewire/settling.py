@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicewire import parse
 from voicewire.exceptions import ConnectionClosed
+from voicewire.patience import within
 from voicewire.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Settling:
             ConnectionClosed: The session ended first.
         """
         receipt = self._receipt(lambda: (self._session.flush(), None))
-        async with asyncio.timeout(timeout):
+        async with within(timeout, "flush: not all was written"):
             await receipt
 
     def _settled(self, number: int, value: Any, error: Exception | None, ignored: Sequence[str] = ()) -> None:

@@ -202,6 +202,26 @@ async def test_line_breaks_and_nul_are_refused_before_a_byte_is_sent(field: str,
 
 
 @pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("", "url is empty; leave it out for the provider's own: ''"),
+        ("not a url", "URL does not begin with wss://, ws://, https:// or http://: url=not a url"),
+        ("localhost:8000", "URL does not begin with wss://, ws://, https:// or http://: url=localhost:8000"),
+        ("ftp://host/v1", "URL does not begin with wss://, ws://, https:// or http://: url=ftp://host/v1"),
+        ("wss:///v1", "URL has no host: url=wss:///v1"),
+        (f"user:{SECRET}@host", "URL does not begin with wss://, ws://, https:// or http://: url=host"),
+        (f"wss://user:{SECRET}@?key={SECRET}", "not a URL (empty host): url=wss://"),
+    ],
+)
+def test_a_url_that_is_none_is_named_as_it_was_given(url: str, told: str) -> None:
+    with pytest.raises(vw.ConfigError) as caught:
+        vw.RealtimeClient("m", url=url)
+
+    assert str(caught.value) == told
+    assert caught.value.field == "url"
+
+
+@pytest.mark.parametrize(
     "name", ["Host", "connection", "UPGRADE", "Sec-WebSocket-Key", "sec-websocket-protocol", "bad name", "bad:name", ""]
 )
 def test_headers_of_the_handshake_and_no_names_are_refused(name: str) -> None:

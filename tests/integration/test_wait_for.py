@@ -1,6 +1,9 @@
 """``wait_for``: the next event of a kind, a predicate, a timeout, the end."""
 
 import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from tests.integration.listening import soon
@@ -82,3 +85,19 @@ async def test_a_predicate_that_raises_raises_in_the_waiting_task() -> None:
 
         with pytest.raises(ZeroDivisionError):
             await waiting
+
+
+@pytest.mark.parametrize(
+    ("wait", "problem"),
+    [
+        (lambda client: client.ask("Hello.", timeout=0.02), "ask: no whole answer within 0.02 s"),
+        (lambda client: client.wait_for("text", timeout=0.02), "wait_for: no text within 0.02 s"),
+        (lambda client: client.wait_for(vw.TurnComplete, timeout=0.02), "wait_for: no TurnComplete within 0.02 s"),
+    ],
+)
+async def test_a_timeout_says_what_was_waited_for_and_how_long(
+    wait: Callable[[vw.RealtimeClient], Awaitable[Any]], problem: str
+) -> None:
+    async with Peer(send(CREATED)) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        with pytest.raises(TimeoutError, match=f"^{re.escape(problem)}$"):
+            await wait(client)

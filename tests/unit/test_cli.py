@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -276,6 +277,17 @@ def test_the_simulator_tells_its_address_and_stops_at_a_signal(
     assert told["gemini_url"] + "/v1" == told["url"]
     assert told["ca_file"] is None
     assert (simulator.returncode, rest, errors) == (0, "", "")
+
+
+def test_the_simulator_tells_people_both_of_its_addresses() -> None:
+    arguments = [*COMMAND, "sim", "--port", "0"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+
+    assert re.fullmatch(r"listening on (ws://127\.0\.0\.1:\d+)/v1, Gemini on \1 \(Ctrl-C stops it\)\n", line)
 
 
 def test_the_simulator_serves_tls_and_takes_its_file_along() -> None:

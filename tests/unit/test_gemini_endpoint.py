@@ -148,6 +148,27 @@ def test_a_wrong_place_is_refused_by_its_name(name: str, value: str) -> None:
     assert caught.value.field == name
 
 
+@pytest.mark.parametrize("name", ["project", "location"])
+def test_an_empty_place_is_told_as_such(name: str) -> None:
+    with pytest.raises(vw.ConfigError, match=f"^{name} is empty; leave it out where there is none: ''$"):
+        vw.RealtimeClient(MODEL, dialect="vertex", **{name: ""})
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "shown"),
+    [
+        (MODEL, {}, "gemini/gemini-3.8-live"),
+        (MODEL, {"project": "demo-1"}, "gemini/gemini-3.8-live (vertex)"),
+        ("sim/gemini-3.8-live", {}, "sim/gemini-3.8-live (gemini)"),
+        ("openai/gpt-realtime", {}, "openai/gpt-realtime"),
+    ],
+)
+def test_a_client_shows_the_door_where_it_is_not_the_providers_usual_one(
+    model: str, options: dict[str, Any], shown: str
+) -> None:
+    assert repr(vw.RealtimeClient(model, **options)) == f"<RealtimeClient {shown} idle>"
+
+
 @pytest.mark.parametrize(
     ("model", "options", "resource"),
     [

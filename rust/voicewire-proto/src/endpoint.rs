@@ -182,12 +182,12 @@ fn session_url(profile: &EndpointProfile, options: &EndpointOptions) -> Result<U
     };
     check_text("url", given)?;
     let problem = |problem: &str| ConfigError::new("url", without_credentials(given), problem);
-    let mut url = Url::parse(given).map_err(|error| problem(&format!("not a URL ({error})")))?;
-    let scheme = match url.scheme() {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return Err(problem("scheme is not ws, wss, http or https")),
+    let scheme = match given.trim_start().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
+        Some("ws" | "http") => "ws",
+        Some("wss" | "https") => "wss",
+        _ => return Err(problem("URL does not begin with wss://, ws://, https:// or http://")),
     };
+    let mut url = Url::parse(given).map_err(|error| problem(&format!("not a URL ({error})")))?;
     // The URL standard reads `wss:///v1` as host `v1`.
     let has_authority = given.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with('/'));
     if !has_authority || url.host_str().is_none_or(str::is_empty) {
@@ -253,12 +253,12 @@ fn add_query(profile: &EndpointProfile, options: &EndpointOptions, url: &mut Url
 }
 
 fn without_credentials(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let at = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(at);
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     // A password may hold a slash: what stands before the last @ is not shown.
     let shown = rest.rsplit_once('@').map_or(rest, |(_, shown)| shown);
-    let (host, path) = shown.split_once('/').unwrap_or((shown, ""));
-    format!("{scheme}://{host}/{path}")
+    format!("{scheme}{shown}")
 }
 
 fn check_text(field: &str, value: &str) -> Result<(), ConfigError> {
