@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Counts of two machines that differ in these have nothing to do with each other.
-SAME = ("arch", "path", "profile")
+SAME = ("arch", "path", "profile", "python")
 # Other tools compile other code: worth a look, not a failure, before it is much more.
-TOOLS = ("rustc", "libc")
+TOOLS = ("rustc", "libc", "numpy")
 
 MARGIN = 0.15
 MARGIN_OF_OTHER_TOOLS = 0.5
 # Below this a margin in per cent is a matter of single instructions.
 SLACK = 30
-
-BLESS = "python3 benches/instructions/run.py --bless"
 
 
 @dataclass(frozen=True)
@@ -51,24 +49,24 @@ def compare(found: Counts, known: Counts, *, is_whole: bool = True) -> Verdict:
     ``is_whole`` is False where only some of the stages were counted.
     """
     if difference := differences(found, known, SAME):
-        return Verdict(remarks=[f"not compared with counts.json, which is of another machine: {difference}"])
+        return Verdict(remarks=[f"not compared: the counts kept are of another machine: {difference}"])
     margin = MARGIN
     verdict = Verdict()
     if difference := differences(found, known, TOOLS):
         margin = MARGIN_OF_OTHER_TOOLS
-        verdict.remarks.append(f"counts.json was made by other tools, so the margin is {margin:.0%}: {difference}")
+        verdict.remarks.append(f"the counts kept were made with other tools, the margin is {margin:.0%}: {difference}")
     for name, count in found.stages.items():
         if name not in known.stages:
             verdict.failed = True
-            verdict.remarks.append(f"{name}: not in counts.json; take it in with {BLESS}")
+            verdict.remarks.append(f"{name}: no count is kept; --bless takes it in")
         elif count > known.stages[name] * (1 + margin) + SLACK:
             verdict.failed = True
             verdict.remarks.append(f"{name}: {growth(count, known.stages[name])}, more than {margin:.0%}")
         elif count < known.stages[name] * (1 - margin) - SLACK:
-            verdict.remarks.append(f"{name}: {growth(count, known.stages[name])}; keep the gain with {BLESS}")
+            verdict.remarks.append(f"{name}: {growth(count, known.stages[name])}; --bless keeps the gain")
     if is_whole and (gone := known.stages.keys() - found.stages.keys()):
         verdict.failed = True
-        verdict.remarks.append(f"no such stage any more: {', '.join(sorted(gone))}; forget them with {BLESS}")
+        verdict.remarks.append(f"no such stage any more: {', '.join(sorted(gone))}; --bless forgets them")
     return verdict
 
 
