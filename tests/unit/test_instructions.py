@@ -1,6 +1,7 @@
 """Counts of instructions: what a comparison lets pass, and what it does not."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -99,3 +100,12 @@ def test_counts_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_the_table_shows_the_change_beside_each_count() -> None:
     assert "11,000   +10.0%" in counts.render(found(scan=11_000), KNOWN)
+
+
+def test_nothing_is_counted_where_valgrind_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, FOLDER / "run.py", "--check"]
+
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert "valgrind is not on PATH" in done.stderr
