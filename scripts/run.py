@@ -10,6 +10,7 @@ Usage: python3 scripts/run.py VERB [ARGUMENTS]
     loom                run the model of the lock-free ring
     lint                ruff, cargo fmt, cargo clippy, the rules of the house
     types               mypy --strict, and the stub against the extension
+    instructions        count the instructions of each stage, against benches/instructions/counts.json
     build               install and build, nothing else
     all                 test, lint, types
 
@@ -112,6 +113,11 @@ def types(arguments: list[str]) -> int:
     )
 
 
+def instructions(arguments: list[str]) -> int:
+    say("instructions of each stage, under callgrind")
+    return call([sys.executable, "benches/instructions/run.py", *(arguments or ["--check"])])
+
+
 def build_only(arguments: list[str]) -> int:
     install(with_tests=False)
     build()
@@ -131,6 +137,7 @@ VERBS = {
     "loom": loom,
     "lint": lint,
     "types": types,
+    "instructions": instructions,
     "build": build_only,
     "all": everything,
 }
