@@ -175,7 +175,8 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["demo", "--help"], ["talk", "--help"], ["sim", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["demo", "--help"], ["talk", "--help"], ["bench", "--help"], ["sim", "--help"], ["--version"]],
 )
 def test_help_and_version_go_to_stdout_with_exit_code_0(arguments: list[str]) -> None:
     ended = voicewire(*arguments)
