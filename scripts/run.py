@@ -11,6 +11,7 @@ Usage: python3 scripts/run.py VERB [ARGUMENTS]
     lint                ruff, cargo fmt, cargo clippy, the rules of the house
     types               mypy --strict, and the stub against the extension
     build               install and build, nothing else
+    plots [ARGUMENTS]   draw docs/plots from benches/results; needs matplotlib in .venv
     all                 test, lint, types
 
 What is up to date is not done again. Everything lands in .venv and target/ beside this folder.
@@ -92,6 +93,11 @@ def loom(arguments: list[str]) -> int:
     return call(["cargo", "--config", flags, "test", *where, *what, *arguments])
 
 
+def plots(arguments: list[str]) -> int:
+    install(with_tests=False)
+    return call([PYTHON, "benches/plots.py", *arguments])
+
+
 def lint(arguments: list[str]) -> int:
     install(with_tests=True)
     return each(
@@ -132,6 +138,7 @@ VERBS = {
     "lint": lint,
     "types": types,
     "build": build_only,
+    "plots": plots,
     "all": everything,
 }
 

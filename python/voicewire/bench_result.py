@@ -85,7 +85,15 @@ def _memory(measured: Measured) -> Result:
         "rss_opened_kib": _rounded(opened),
         "kib_per_idle_session": _rounded(per_session),
         "rss_growth_kib": None if begin is None or end is None else _rounded(end - begin),
+        "rss_growth_late_kib": _late_growth(measured),
     }
+
+
+def _late_growth(measured: Measured) -> float | None:
+    """Growth in the second half: what fills up at the start, such as a backlog that is kept, is over by then."""
+    half_s = measured.cost.wall_s / 2
+    late = [tick.rss_kib for tick in measured.timeline if tick.at_s >= half_s and tick.rss_kib is not None]
+    return _rounded(late[-1] - late[0]) if len(late) > 1 else None
 
 
 def _machine() -> Result:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from voicewire import bench_plot, bench_progress, bench_result, footprint
-from voicewire.bench_load import Measured
+from voicewire.bench_load import Measured, Tick
 from voicewire.cli import BadInput
 from voicewire.sim_process import SimulatorProcess
 
@@ -184,6 +184,16 @@ def test_nothing_measured_can_be_told_as_well() -> None:
     assert found["p99_ms"] is None
     assert bench_result.histogram(found) == []
     assert ("added latency", "unknown") in {row[:2] for row in bench_result.rows(found)}
+
+
+def test_late_growth_leaves_the_first_half_out() -> None:
+    sizes = enumerate([100.0, 900.0, 1_000.0, 1_001.0], start=1)
+    timeline = [Tick(at_s=at_s, cpu=0, loop_cpu=0, rss_kib=rss_kib, p99_ms=None) for at_s, rss_kib in sizes]
+    measured = Measured(timeline=timeline, cost=footprint.Clocks(4.0, 0, 0))
+
+    found = bench_result.result(measured, {}, None)
+
+    assert found["rss_growth_late_kib"] == 101.0
 
 
 def test_the_histogram_adds_up_in_steps_of_one_two_and_five() -> None:
