@@ -128,7 +128,9 @@ class BenchSession:
         self.ask()
 
     def _error(self, event: vw.ErrorEvent) -> None:
-        self._tally.wrong(event.error)
+        # What a session says while it is closed is of no interest.
+        if self._is_wanted:
+            self._tally.wrong(event.error)
 
     def _closed(self, event: vw.Closed) -> None:
         if self._is_wanted:

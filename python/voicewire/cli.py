@@ -187,4 +187,5 @@ def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     sim.add_argument("--delta-ms", type=int, default=250, help="audio in one delta (%(default)s)")
     sim.add_argument("--script", metavar="FILE", help="TOML or JSON with rules of what to answer")
+    sim.add_argument("--until-eof", action="store_true", help="stop as well where standard input ends")
     sim.add_argument("--json", action="store_true", help="print the addresses as one JSON object")

@@ -69,14 +69,24 @@ class SimulatorProcess:
         with tempfile.TemporaryDirectory(prefix="voicewire-") as folder:
             script = Path(folder) / "script.json"
             script.write_text(json.dumps(self._script), encoding="utf-8")
-            command = [sys.executable, "-m", "voicewire", "sim", "--port", "0", "--json", "--script", str(script)]
-            # In a group of its own: Ctrl-C is for the command, which stops it when it has measured.
+            command = [sys.executable, "-m", "voicewire", "sim", "--port", "0", "--json", "--until-eof"]
+            # In a group of its own: Ctrl-C is for the command, which stops it when it has measured. Where the command
+            # dies without a word, the end of its input stops it.
             group: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
             self._process = subprocess.Popen(
-                [*command, *self._arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **group
+                [*command, "--script", str(script), *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                **group,
             )
             assert self._process.stdout is not None
-            line = self._process.stdout.readline()
+            try:
+                line = self._process.stdout.readline()
+            except BaseException:
+                self._process.kill()
+                raise
         if not line:
             _, errors = self._process.communicate()
             raise VoicewireError(f"simulator did not start: {' '.join(errors.split()[-40:])}")

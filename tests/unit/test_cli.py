@@ -279,6 +279,18 @@ def test_the_simulator_tells_its_address_and_stops_at_a_signal(
     assert (simulator.returncode, rest, errors) == (0, "", "")
 
 
+def test_the_simulator_stops_where_its_input_ends() -> None:
+    arguments = [*COMMAND, "sim", "--port", "0", "--json", "--until-eof"]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        rest, errors = process.communicate(timeout=TIMEOUT_S)
+
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
 def test_the_simulator_serves_tls_and_takes_its_file_along() -> None:
     arguments = ["sim", "--port", "0", "--json", "--tls", "--beta", "--dialect", "azure"]
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True, env=environment()) as process:
