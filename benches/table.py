@@ -167,17 +167,19 @@ def figure(row: Row, case: Result, key: str) -> float:
     value = float(row["median"][key])
     if key == "wall_s":
         return value * 1000
-    return value * cpu_factor(case) if key in ("cpu_total_s", "cpu_loop_s") else value
+    return in_unit(value, case) if key in ("cpu_total_s", "cpu_loop_s") else value
 
 
-def cpu_factor(case: Result) -> float:
-    """What a second of CPU counts, in the unit of the work's table."""
+def in_unit(cpu_s: float, case: Result) -> float:
+    """CPU in the unit of the work's table."""
     match case.get("mode"):
         case "idle":
-            return 1e6 / (int(case["sessions"]) * float(case["seconds"]))
+            return cpu_s * 1e6 / (int(case["sessions"]) * float(case["seconds"]))
         case "upstream":
-            return 1e6 / int(case["uplink_chunks"])
-    return 1e3 / float(case["audio_seconds"]) if case["uplink_ms"] else 1e6 / int(case["audio_events"])
+            return cpu_s * 1e6 / int(case["uplink_chunks"])
+    if case["uplink_ms"] > 0:
+        return cpu_s * 1000 / float(case["audio_seconds"])
+    return cpu_s * 1e6 / int(case["audio_events"])
 
 
 def origin(result: Result) -> str:
