@@ -39,6 +39,7 @@ CLIENTS = (
         "picows + orjson + pybase64, uvloop",
         ("picows==2.3.1", "orjson==3.13.0", "pybase64==1.5.1", "uvloop==0.23.0", NUMPY),
     ),
+    Client("aiohttp_orjson", "aiohttp + orjson + base64", ("aiohttp==3.14.5", "orjson==3.13.0", NUMPY)),
     Client("websockets_json", "websockets + json + base64", ("websockets==17.4", NUMPY)),
     Client("openai_sdk", "openai", ("openai[realtime]==3.52.0", "websockets==15.0.1", NUMPY)),
     Client("floor", "plain Rust (tungstenite)"),

@@ -23,6 +23,7 @@ MEASURES = (
     "voluntary_switches",
     "rss_kib",
     "kib_per_session",
+    "growth_kib",
     "cpu_import_s",
 )
 

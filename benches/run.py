@@ -36,7 +36,8 @@ LONGEST_RUN_S = 180
 
 def main() -> int:
     options = parse_arguments()
-    chosen_works = [work for work in works(options.full) if work.name in options.works]
+    is_all = options.works == ["all"]
+    chosen_works = [work for work in works(options.full) if is_all or work.name in options.works]
     chosen = [client for client in CLIENTS if client.name in options.clients]
     bench_server, floor = build(options.profile)
     python = options.python or voicewire_environment(options.profile)
@@ -51,9 +52,9 @@ def main() -> int:
     options.results.mkdir(parents=True, exist_ok=True)
     if os.getloadavg()[0] > 1:
         print(f"others are at work here, load average {os.getloadavg()[0]}: figures will be bad", file=sys.stderr)
-    with alone(), Server(bench_server, server_core) as server:
+    with alone(), serving(bench_server, server_core, chosen_works) as servers:
         for work in chosen_works:
-            result = facts | {"work": work.name, "cases": measure(work, started, server)}
+            result = facts | {"work": work.name, "cases": measure(work, started, servers)}
             text = json.dumps(result, indent=1, ensure_ascii=False)
             (options.results / f"{work.name}.json").write_text(text + "\n", encoding="utf-8")
     if options.results == HERE / "results" and len(started) == len(CLIENTS):
@@ -75,10 +76,21 @@ def alone() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def serving(program: Path, core: int | None, chosen: list[Work]) -> Iterator[dict[bool, Server]]:
+    """Serve plain, or with TLS, or both, as the works need it."""
+    needed = {case.is_tls for work in chosen for case in work.cases}
+    with contextlib.ExitStack() as stack:
+        yield {tls: stack.enter_context(Server(program, core, tls=tls)) for tls in sorted(needed)}
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure voicewire and its peers.")
     parser.add_argument("--full", action="store_true", help="all sizes and session counts, 5 rounds")
-    parser.add_argument("--works", nargs="+", default=["burst", "paced", "duplex"], metavar="WORK")
+    names = ["all", *(work.name for work in works(False))]
+    parser.add_argument(
+        "--works", nargs="+", default=["burst", "paced", "duplex"], choices=names, metavar="WORK", help=", ".join(names)
+    )
     parser.add_argument("--clients", nargs="+", default=[client.name for client in CLIENTS], metavar="CLIENT")
     parser.add_argument("--profile", default="development", help="cargo profile: development or release")
     parser.add_argument("--python", type=Path, metavar="PATH", help="voicewire's interpreter, instead of that profile")
@@ -86,18 +98,23 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(work: Work, started: dict[Client, list[str]], server: Server) -> list[dict[str, Any]]:
+def measure(work: Work, started: dict[Client, list[str]], servers: dict[bool, Server]) -> list[dict[str, Any]]:
     cases = []
     for case in work.cases:
         rounds: dict[str, list[dict[str, Any]]] = {client.name: [] for client in started}
         for number in range(work.rounds):
             for client, command in started.items():
                 print(f"{work.name}, {case.label}, round {number + 1}: {client.name}", file=sys.stderr)
-                rounds[client.name].append(run(case, command, server))
+                rounds[client.name].append(run(case, command, servers[case.is_tls]))
         cases.append(
             {
                 "label": case.label,
                 "arguments": case.arguments,
+                "mode": case.mode,
+                "sessions": case.sessions,
+                "seconds": case.seconds,
+                "tls": case.is_tls,
+                "uplink_chunks": case.uplink_chunks,
                 "audio_events": case.audio_events,
                 "audio_seconds": case.audio_seconds,
                 "uplink_ms": case.uplink_ms,
@@ -113,7 +130,7 @@ def run(case: Case, command: list[str], server: Server) -> dict[str, Any]:
     report: dict[str, Any] = {}
     try:
         done = subprocess.run(
-            [*command, "--url", server.url, *case.arguments],
+            [*command, *server.arguments, *case.arguments],
             capture_output=True,
             text=True,
             timeout=LONGEST_RUN_S,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import ssl
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -28,16 +30,24 @@ def build(profile: str) -> tuple[Path, Path]:
 class Server:
     """A running bench_server; ``summary`` tells what it has sent and received since the last one."""
 
-    def __init__(self, program: Path, core: int | None) -> None:
-        pinned = [] if core is None else ["--cpu", str(core)]
-        self.process = subprocess.Popen([program, *pinned], stdout=subprocess.PIPE, text=True)
+    def __init__(self, program: Path, core: int | None, *, tls: bool = False) -> None:
+        arguments = [*([] if core is None else ["--cpu", str(core)]), *(["--tls"] if tls else [])]
+        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        self.url: str = json.loads(self.process.stdout.readline())["url"]
+        told = json.loads(self.process.stdout.readline())
+        self.url: str = told["url"]
+        self.ca_file: str | None = told["ca_file"]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What a client needs to find and to trust it."""
+        return ["--url", self.url, *([] if self.ca_file is None else ["--ca", self.ca_file])]
 
     def summary(self) -> dict[str, Any]:
         """Wait until all clients have closed."""
-        address = self.url.replace("ws://", "http://").removesuffix("/v1/realtime")
-        with urllib.request.urlopen(f"{address}/summary", timeout=20) as answer:
+        address = self.url.replace("ws", "http", 1).removesuffix("/v1/realtime")
+        trust = None if self.ca_file is None else ssl.create_default_context(cafile=self.ca_file)
+        with urllib.request.urlopen(f"{address}/summary", timeout=20, context=trust) as answer:
             summary: dict[str, Any] = json.load(answer)
         return summary
 
@@ -49,6 +59,8 @@ class Server:
     ) -> None:
         self.process.terminate()
         self.process.wait()
+        if self.ca_file is not None:
+            shutil.rmtree(Path(self.ca_file).parent, ignore_errors=True)
 
 
 def cores() -> tuple[int | None, int | None]:

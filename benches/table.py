@@ -21,6 +21,12 @@ TITLES = {
     "burst": "Burst: all audio as fast as the socket takes it",
     "paced": "Paced: one delta of 100 ms per session and 100 ms",
     "duplex": "Duplex: the same, and a chunk of 20 ms up per session and 20 ms",
+    "tls_burst": "Burst over TLS",
+    "tls_paced": "Paced over TLS",
+    "idle": "Idle: sessions that are open and silent",
+    "upstream": "Upstream: a chunk of 20 ms up per session and 20 ms, nothing in return",
+    "growth_sessions": "Growth with sessions: CPU per audio event, paced",
+    "growth_length": "Growth with length: CPU per audio event of one call in a burst",
 }
 LABELS = {client.name: client.label for client in CLIENTS}
 # Closer than this, two figures are not told apart on a shared machine.
@@ -33,7 +39,8 @@ def render(results: Path, page: Path | None = None) -> str:
     found = [
         json.loads(path.read_text(encoding="utf-8")) for work in TITLES if (path := results / f"{work}.json").exists()
     ]
-    tables = "\n\n".join([*(table(result) for result in found), footprint(found), machines(found)])
+    parts = [*(table(result) for result in found), capacity(results), footprint(found), machines(found)]
+    tables = "\n\n".join(part for part in parts if part)
     if page is not None:
         text = page.read_text(encoding="utf-8")
         text = between(text, "tables", tables)
@@ -51,11 +58,11 @@ def between(text: str, name: str, content: str) -> str:
 
 def table(result: Result) -> str:
     work = result["work"]
-    columns: list[tuple[str, Result, Cell]] = []
-    for case in result["cases"]:
-        columns.append((f"{case['label']}, {UNITS[work]}", case, cpu_cell))
-        columns.append(("× hand-build", case, ratio_cell))
-        columns.append(("ms in all", case, wall_cell) if work == "burst" else ("p50 / p99 ms", case, latency_cell))
+    columns = [
+        (head.format(label=case["label"], unit=UNITS[work]), case, cell)
+        for case in result["cases"]
+        for head, cell in COLUMNS[work]
+    ]
     heads = " | ".join(head for head, _, _ in columns)
     lines = [f"| client | {heads} |", "|---|" + "--:|" * len(columns)]
     for name, label in LABELS.items():
@@ -96,7 +103,17 @@ def wall_cell(row: Row, case: Result) -> str:
 
 
 def latency_cell(row: Row, case: Result) -> str:
+    if "p99_ms" not in row["median"]:
+        return "–"  # too few events to tell
     return f"{number(figure(row, case, 'p50_ms'))} / {number(figure(row, case, 'p99_ms'))}"
+
+
+def session_cell(row: Row, case: Result) -> str:
+    return number(figure(row, case, "kib_per_session"))
+
+
+def memory_cell(row: Row, case: Result) -> str:
+    return number(figure(row, case, "rss_kib") / 1024)
 
 
 def footprint(found: list[Result]) -> str:
@@ -123,7 +140,7 @@ def losses(found: list[Result]) -> str:
             where = f"{result['work']}, {case['label']}"
             invalid = [name for name, row in case["rows"].items() if is_ours(name) and not row["is_valid"]]
             lines += [f"- {where}: not everything arrived ({LABELS[name]})." for name in invalid]
-            for key, what in COMPARED[result["work"]].items():
+            for key, what in COMPARED.get(result["work"], {}).items():
                 ours, theirs = best(case, key, of_ours=True), best(case, key, of_ours=False)
                 if ours and theirs and ours[0] > NOISE * theirs[0]:
                     unit = UNITS[result["work"]] if key.startswith("cpu_") and key != "cpu_import_s" else ""
@@ -150,10 +167,19 @@ def figure(row: Row, case: Result, key: str) -> float:
     value = float(row["median"][key])
     if key == "wall_s":
         return value * 1000
-    if key in ("cpu_total_s", "cpu_loop_s"):
-        is_duplex = case["uplink_ms"] > 0
-        return value * 1000 / float(case["audio_seconds"]) if is_duplex else value * 1e6 / int(case["audio_events"])
-    return value
+    return in_unit(value, case) if key in ("cpu_total_s", "cpu_loop_s") else value
+
+
+def in_unit(cpu_s: float, case: Result) -> float:
+    """CPU in the unit of the work's table."""
+    match case.get("mode"):
+        case "idle":
+            return cpu_s * 1e6 / (int(case["sessions"]) * float(case["seconds"]))
+        case "upstream":
+            return cpu_s * 1e6 / int(case["uplink_chunks"])
+    if case["uplink_ms"] > 0:
+        return cpu_s * 1000 / float(case["audio_seconds"])
+    return cpu_s * 1e6 / int(case["audio_events"])
 
 
 def origin(result: Result) -> str:
@@ -175,6 +201,24 @@ def spread(result: Result) -> float:
     return statistics.median(found) if found else 0.0
 
 
+def capacity(results: Path) -> str:
+    """Sessions that one core holds, plain and over TLS, where benches/capacity.py has been run."""
+    paths = {"plain": results / "capacity.json", "TLS": results / "capacity_tls.json"}
+    found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
+    if not found:
+        return ""
+    lines = [f"| client | {' | '.join(found)} |", "|---|" + "--:|" * len(found)]
+    for name, label in LABELS.items():
+        rows = [result["rows"].get(name) for result in found.values()]
+        cells = [f"{'≥ ' if row['is_at_least'] else ''}{row['sessions']:,}" if row else "–" for row in rows]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    some = next(iter(found.values()))
+    title = f"### Capacity: sessions on one core, duplex, p99 below {some['limit_ms']:g} ms"
+    told = [f"`{result['command']}`, commit {result['commit']}, {result['date'][:10]}" for result in found.values()]
+    note = f"Trials of {some['seconds']:g} s. {'; '.join(told)}."
+    return f"{title}\n\n" + "\n".join(lines) + f"\n\n{note}"
+
+
 def machines(found: list[Result]) -> str:
     """Machine and versions, once for all tables that share them."""
     lines = []
@@ -194,7 +238,34 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-UNITS = {"burst": "µs", "paced": "µs", "duplex": "ms per s"}
+UNITS = {
+    "burst": "µs",
+    "paced": "µs",
+    "duplex": "ms per s",
+    "tls_burst": "µs",
+    "tls_paced": "µs",
+    "idle": "µs per s",
+    "upstream": "µs per chunk",
+    "growth_sessions": "µs",
+    "growth_length": "µs",
+}
+Columns = tuple[tuple[str, Cell], ...]
+COST: Columns = (("{label}, {unit}", cpu_cell),)
+RATIO: Columns = (*COST, ("× hand-build", ratio_cell))
+IN_A_BURST: Columns = (*RATIO, ("ms in all", wall_cell))
+IN_TIME: Columns = (*RATIO, ("p50 / p99 ms", latency_cell))
+GROWTH: Columns = (*COST, ("MiB at the end", memory_cell))
+COLUMNS: dict[str, Columns] = {
+    "burst": IN_A_BURST,
+    "paced": IN_TIME,
+    "duplex": IN_TIME,
+    "tls_burst": IN_A_BURST,
+    "tls_paced": IN_TIME,
+    "idle": (("{label}, KiB each", session_cell), ("{unit}", cpu_cell)),
+    "upstream": RATIO,
+    "growth_sessions": GROWTH,
+    "growth_length": GROWTH,
+}
 CPU = {"cpu_total_s": "CPU", "cpu_loop_s": "CPU of the loop thread"}
 LATENCY = {"p50_ms": "median latency in ms", "p99_ms": "p99 latency in ms"}
 MEMORY = {"kib_per_session": "KiB per session", "rss_kib": "KiB at the end"}
@@ -202,6 +273,10 @@ COMPARED = {
     "burst": CPU | {"wall_s": "time to the last event in ms"},
     "paced": CPU | LATENCY | {"cpu_import_s": "CPU s of the import"} | MEMORY,
     "duplex": CPU | LATENCY,
+    "tls_burst": CPU | {"wall_s": "time to the last event in ms"},
+    "tls_paced": CPU | LATENCY | {"kib_per_session": "KiB per session"},
+    "idle": {"cpu_total_s": "CPU", "kib_per_session": "KiB per session"},
+    "upstream": CPU,
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Usage: python3 scripts/run.py VERB [ARGUMENTS]
     types               mypy --strict, and the stub against the extension
     instructions        count the instructions of each stage, against benches/instructions/counts.json
     build               install and build, nothing else
+    plots [ARGUMENTS]   draw docs/plots from benches/results; needs matplotlib in .venv
     all                 test, lint, types
 
 What is up to date is not done again. Everything lands in .venv and target/ beside this folder.
@@ -93,6 +94,11 @@ def loom(arguments: list[str]) -> int:
     return call(["cargo", "--config", flags, "test", *where, *what, *arguments])
 
 
+def plots(arguments: list[str]) -> int:
+    install(with_tests=False)
+    return call([PYTHON, "benches/plots.py", *arguments])
+
+
 def lint(arguments: list[str]) -> int:
     install(with_tests=True)
     return each(
@@ -139,6 +145,7 @@ VERBS = {
     "types": types,
     "instructions": instructions,
     "build": build_only,
+    "plots": plots,
     "all": everything,
 }
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import functools
 import gc
 import importlib.metadata
 import json
 import resource
+import ssl
 import statistics
 import sys
 import time
@@ -31,6 +33,8 @@ SAMPLE_RATE = 24_000
 # The uplink's interval is cut in slots, so that not all sessions speak at the same moment.
 SLOTS = 5
 CONNECTING_AT_ONCE = 16
+# What was sent last gets this long to leave.
+LEAVING_S = 0.2
 WARM_UP = "mode=burst&count=40&warm_up=1"
 
 
@@ -40,15 +44,19 @@ class Peer(ABC):
     Attributes:
         url: Whole URL, query included.
         tally: Takes what arrives.
+        ca: File of the authority to trust, None for plain connections.
+        tls: The same as a context, which all sessions share.
         finished: Set once response.done has arrived, or nothing more will come.
     """
 
     loop_factory: ClassVar[Callable[[], asyncio.AbstractEventLoop] | None] = None
     packages: ClassVar[Sequence[str]] = ()
 
-    def __init__(self, url: str, tally: Tally) -> None:
+    def __init__(self, url: str, tally: Tally, ca: str | None = None) -> None:
         self.url = url
         self.tally = tally
+        self.ca = ca
+        self.tls = None if ca is None else tls_context(ca)
         self.finished = asyncio.Event()
 
     @abstractmethod
@@ -141,9 +149,12 @@ def main(peer: type[Peer]) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Load one client library and report what it cost.")
     parser.add_argument("--url", default="ws://127.0.0.1:8790/v1/realtime", help="bench_server's URL")
-    parser.add_argument("--mode", choices=["burst", "paced"], default="burst")
+    parser.add_argument("--ca", metavar="FILE", help="the authority to trust, for wss")
+    parser.add_argument("--mode", choices=["burst", "paced", "idle", "upstream"], default="burst")
     parser.add_argument("--sessions", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=3.0, help="paced: length of the response")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="paced: length of the response; idle, upstream: time"
+    )
     parser.add_argument("--count", type=int, default=1000, help="burst: deltas per session")
     parser.add_argument("--delta-ms", type=int, default=100, help="audio per delta")
     parser.add_argument("--uplink-ms", type=int, default=0, help="chunk and interval of the uplink; 0 is none")
@@ -152,9 +163,9 @@ def parse_arguments() -> argparse.Namespace:
 
 
 async def measure(peer: type[Peer], options: argparse.Namespace) -> dict[str, Any]:
-    await warm_up(peer, options.url)
+    await warm_up(peer, options)
     tally = Tally(is_paced=options.mode == "paced")
-    sessions = [peer(whole_url(options), tally) for _ in range(options.sessions)]
+    sessions = [peer(whole_url(options), tally, options.ca) for _ in range(options.sessions)]
     gc.collect()
     before = resident_kib()
     for at in range(0, len(sessions), CONNECTING_AT_ONCE):
@@ -162,12 +173,7 @@ async def measure(peer: type[Peer], options: argparse.Namespace) -> dict[str, An
     await asyncio.sleep(0.2)
     connected = resident_kib()
     begin = Clocks()
-    async with asyncio.TaskGroup() as group:
-        for session in sessions:
-            await session.ask()
-        if options.uplink_ms:
-            group.create_task(speak(sessions, options, tally))
-        group.create_task(wait_for_all(sessions, options, tally))
+    await load(sessions, options, tally)
     cost = Clocks() - begin
     at_end = resident_kib()
     for session in sessions:
@@ -181,15 +187,31 @@ async def measure(peer: type[Peer], options: argparse.Namespace) -> dict[str, An
         "p50_ms": percentile(tally.latencies_ns, 50),
         "p99_ms": percentile(tally.latencies_ns, 99),
         "rss_kib": at_end,
+        "growth_kib": at_end - connected,
         "kib_per_session": (connected - before) / options.sessions,
         "errors": tally.errors,
     }
 
 
-async def warm_up(peer: type[Peer], url: str) -> None:
+async def load(sessions: Sequence[Peer], options: argparse.Namespace, tally: Tally) -> None:
+    """Idle and upstream sessions get no answer: for them the time is what is waited for."""
+    is_asked = options.mode in ("burst", "paced")
+    async with asyncio.TaskGroup() as group:
+        if is_asked:
+            for session in sessions:
+                await session.ask()
+        if options.uplink_ms:
+            group.create_task(speak(sessions, options, tally))
+        if is_asked:
+            group.create_task(wait_for_all(sessions, options, tally))
+        else:
+            group.create_task(asyncio.sleep(options.seconds + LEAVING_S))
+
+
+async def warm_up(peer: type[Peer], options: argparse.Namespace) -> None:
     """One short response whose samples are checked; it also pays for lazy imports and first allocations."""
     tally = CheckingTally()
-    session = peer(f"{url}?model=bench&{WARM_UP}", tally)
+    session = peer(f"{options.url}?model=bench&{WARM_UP}", tally, options.ca)
     await session.open()
     await session.ask()
     async with asyncio.timeout(10):
@@ -199,7 +221,7 @@ async def warm_up(peer: type[Peer], url: str) -> None:
 
 
 def whole_url(options: argparse.Namespace) -> str:
-    length = f"seconds={options.seconds}" if options.mode == "paced" else f"count={options.count}"
+    length = f"count={options.count}" if options.mode == "burst" else f"seconds={options.seconds}"
     return f"{options.url}?model=bench&mode={options.mode}&delta_ms={options.delta_ms}&{length}"
 
 
@@ -272,3 +294,9 @@ def percentile(latencies_ns: list[int], share: int) -> float | None:
 def versions(packages: Sequence[str]) -> dict[str, str]:
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: importlib.metadata.version(name) for name in packages}
+
+
+@functools.cache
+def tls_context(ca: str) -> ssl.SSLContext:
+    """One context for all sessions, as an application would have it: made anew, each would hold its own roots."""
+    return ssl.create_default_context(cafile=ca)

@@ -19,7 +19,11 @@ class OpenAIPeer(Peer):
         base = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/realtime')}"
         query = dict(parse_qsl(parts.query))
         self.client = client_of(base)
-        manager = self.client.realtime.connect(model=query.pop("model"), extra_query=query)
+        manager = self.client.realtime.connect(
+            model=query.pop("model"),
+            extra_query=query,
+            websocket_connection_options={} if self.tls is None else {"ssl": self.tls},
+        )
         self.connection = await manager.enter()
         await self.connection.recv()
         self.task = asyncio.create_task(self.listen())

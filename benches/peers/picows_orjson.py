@@ -31,7 +31,7 @@ class PicowsPeer(Peer):
 
     async def open(self) -> None:
         self.created = asyncio.Event()
-        self.transport, _ = await ws_connect(lambda: Listener(self), self.url)
+        self.transport, _ = await ws_connect(lambda: Listener(self), self.url, ssl_context=self.tls)
         await self.created.wait()
 
     def dispatch(self, event: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ class HandlersPeer(Peer):
     packages = ("voicewire", "numpy")
 
     async def open(self) -> None:
-        self.client = vw.RealtimeClient("openai/bench", url=self.url, api_key="x")
+        self.client = vw.RealtimeClient("openai/bench", url=self.url, api_key="x", ca=self.ca)
         self.client.on("audio", self.audio)
         self.client.on("transcript", self.transcript)
         self.client.on("turn_complete", self.turn_complete)

@@ -13,7 +13,7 @@ class IteratorPeer(Peer):
     packages = ("voicewire", "numpy")
 
     async def open(self) -> None:
-        self.client = await vw.RealtimeClient("openai/bench", url=self.url, api_key="x").connect()
+        self.client = await vw.RealtimeClient("openai/bench", url=self.url, api_key="x", ca=self.ca).connect()
         self.task = asyncio.create_task(self.listen())
 
     async def listen(self) -> None:

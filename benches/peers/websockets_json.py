@@ -17,7 +17,7 @@ class WebsocketsPeer(Peer):
 
     async def open(self) -> None:
         # The service offers no compression, and the official client asks for none.
-        self.socket = await connect(self.url, compression=None)
+        self.socket = await connect(self.url, compression=None, ssl=self.tls)
         await self.socket.recv()
         self.task = asyncio.create_task(self.listen())
 

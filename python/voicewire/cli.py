@@ -46,6 +46,10 @@ def _run(options: argparse.Namespace) -> int:
         from voicewire import talk
 
         return talk.run(options)
+    if options.command == "bench":
+        from voicewire import bench
+
+        return bench.run(options)
     from voicewire import serve
 
     return serve.run(options)
@@ -71,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_talk(commands)
+    _add_bench(commands)
     _add_sim(commands)
     return parser
 
@@ -119,6 +124,36 @@ def _add_talk(commands: argparse._SubParsersAction[_Parser]) -> None:
     talk.add_argument("--json", action="store_true", help="print one JSON object at the end and nothing else")
 
 
+def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="measure many sessions at once",
+        description="Open sessions, let the model talk on all of them, send microphone audio, and tell latency, CPU "
+        "and memory. Uses the built-in simulator, in a process of its own, unless --model or --url is given: no key, "
+        "no cost.",
+    )
+    bench.add_argument("-n", "--sessions", type=int, default=10, help="sessions at once (%(default)s)")
+    bench.add_argument("--seconds", type=float, default=10.0, help="how long is measured (%(default)g)")
+    bench.add_argument("--ramp", type=float, default=100.0, help="sessions opened per second (%(default)g)")
+    bench.add_argument(
+        "--uplink", action=argparse.BooleanOptionalAction, default=True, help="send 20 ms of microphone every 20 ms"
+    )
+    bench.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="the result as .json, or its plot as .svg or .png (needs matplotlib); may be given several times",
+    )
+    bench.add_argument("--model", help='such as "openai/gpt-realtime" ("sim/bench")')
+    bench.add_argument("--url", help="address of a compatible server or relay")
+    bench.add_argument("--api-key", metavar="KEY", help="key; by default the provider's environment variable")
+    bench.add_argument("--ca", metavar="FILE", help="PEM file of an authority to trust besides the system's")
+    bench.add_argument("--tls", action="store_true", help="the built-in simulator serves wss")
+    bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
 def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:
     sim = commands.add_parser(
         "sim",
@@ -152,4 +187,5 @@ def _add_sim(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     sim.add_argument("--delta-ms", type=int, default=250, help="audio in one delta (%(default)s)")
     sim.add_argument("--script", metavar="FILE", help="TOML or JSON with rules of what to answer")
+    sim.add_argument("--until-eof", action="store_true", help="stop as well where standard input ends")
     sim.add_argument("--json", action="store_true", help="print the addresses as one JSON object")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
+import threading
 from queue import SimpleQueue
 
 from voicewire.simulator import Simulator
@@ -18,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
     stopped: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: stopped.put(number))
+    if options.until_eof:
+        threading.Thread(target=_read_to_the_end, args=[stopped], daemon=True).start()
     simulator = Simulator(
         host=options.host,
         port=options.port,
@@ -47,6 +51,14 @@ def run(options: argparse.Namespace) -> int:
     finally:
         simulator.stop()
     return 0
+
+
+def _read_to_the_end(stopped: SimpleQueue[int]) -> None:
+    """Wait until whoever started us is gone or lets go of our input."""
+    # Not sys.stdin: its lock, held here when the interpreter ends, would be a fatal error.
+    while os.read(0, 4096):
+        pass
+    stopped.put(0)
 
 
 def _addresses(simulator: Simulator) -> dict[str, str | None]:

@@ -176,7 +176,8 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["demo", "--help"], ["talk", "--help"], ["sim", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["demo", "--help"], ["talk", "--help"], ["bench", "--help"], ["sim", "--help"], ["--version"]],
 )
 def test_help_and_version_go_to_stdout_with_exit_code_0(arguments: list[str]) -> None:
     ended = voicewire(*arguments)
@@ -288,6 +289,18 @@ def test_the_simulator_tells_people_both_of_its_addresses() -> None:
         process.communicate(timeout=TIMEOUT_S)
 
     assert re.fullmatch(r"listening on (ws://127\.0\.0\.1:\d+)/v1, Gemini on \1 \(Ctrl-C stops it\)\n", line)
+
+
+def test_the_simulator_stops_where_its_input_ends() -> None:
+    arguments = [*COMMAND, "sim", "--port", "0", "--json", "--until-eof"]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        rest, errors = process.communicate(timeout=TIMEOUT_S)
+
+    assert (process.returncode, rest, errors) == (0, "", "")
 
 
 def test_the_simulator_serves_tls_and_takes_its_file_along() -> None:

@@ -7,28 +7,40 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
 use base64::prelude::{Engine as _, BASE64_STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use rustix::time::{clock_gettime, ClockId};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde_json::{json, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::{spawn_local, LocalSet};
+use tokio::task::{spawn_local, JoinHandle, LocalSet};
 use tokio::time::{sleep, sleep_until, timeout, Instant};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{client_async_with_config, WebSocketStream};
 
 type Failure = Box<dyn Error>;
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// The bytes under a connection, plain or TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 const SAMPLE_RATE: u64 = 24_000;
 const ASK: &str = r#"{"type":"response.create"}"#;
 /// The uplink's interval is cut in slots, so that not all sessions speak at the same moment.
 const SLOTS: usize = 5;
+/// What was sent last gets this long to leave.
+const LEAVING: Duration = Duration::from_millis(200);
 
 fn main() -> Result<(), Failure> {
     let options = Options::new();
@@ -40,7 +52,8 @@ fn main() -> Result<(), Failure> {
 
 struct Options {
     url: String,
-    is_paced: bool,
+    ca: Option<String>,
+    mode: String,
     sessions: usize,
     seconds: f64,
     count: u64,
@@ -52,7 +65,8 @@ impl Options {
     fn new() -> Self {
         Self {
             url: option("--url", "ws://127.0.0.1:8790/v1/realtime".to_owned()),
-            is_paced: option("--mode", "burst".to_owned()) == "paced",
+            ca: text("--ca"),
+            mode: option("--mode", "burst".to_owned()),
             sessions: option("--sessions", 1),
             seconds: option("--seconds", 3.0),
             count: option("--count", 1000),
@@ -61,15 +75,23 @@ impl Options {
         }
     }
 
+    /// Idle and upstream sessions get no answer.
+    fn asks(&self) -> bool {
+        self.mode == "burst" || self.mode == "paced"
+    }
+
     fn url(&self) -> String {
-        let Self { url, seconds, count, delta_ms, .. } = self;
-        let mode = if self.is_paced { "paced" } else { "burst" };
+        let Self { url, mode, seconds, count, delta_ms, .. } = self;
         format!("{url}?model=bench&mode={mode}&seconds={seconds}&count={count}&delta_ms={delta_ms}")
     }
 }
 
 fn option<T: FromStr>(name: &str, default: T) -> T {
-    env::args().skip_while(|word| word != name).nth(1).and_then(|text| text.parse().ok()).unwrap_or(default)
+    text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn text(name: &str) -> Option<String> {
+    env::args().skip_while(|word| word != name).nth(1)
 }
 
 /// What arrived, of all sessions.
@@ -87,33 +109,33 @@ async fn measure(options: &Options) -> Result<Value, Failure> {
     let resident = resident_kib();
     let tally = Rc::new(RefCell::new(Tally::default()));
     let mut sockets = Vec::new();
+    let tls = options.ca.as_deref().map(connector).transpose()?;
     for _ in 0..options.sessions {
-        sockets.push(open(&options.url()).await?);
+        sockets.push(open(&options.url(), tls.as_ref()).await?);
     }
     sleep(Duration::from_millis(200)).await;
     let connected = resident_kib();
     let (started, cpu, loop_cpu) = (Instant::now(), clock(ClockId::ProcessCPUTime), clock(ClockId::ThreadCPUTime));
+    let mut writers = Vec::new();
     let mut listeners = Vec::new();
-    let mut writers: Vec<Vec<_>> = (0..SLOTS).map(|_| Vec::new()).collect();
-    for (index, socket) in sockets.into_iter().enumerate() {
+    for socket in sockets {
         let (mut writer, reader) = socket.split();
-        writer.send(ASK.into()).await?;
-        let tally = tally.clone();
-        let is_paced = options.is_paced;
+        if options.asks() {
+            writer.send(ASK.into()).await?;
+        }
+        let (tally, is_paced) = (tally.clone(), options.mode == "paced");
         listeners.push(spawn_local(async move {
             if let Err(error) = listen(reader, &tally, is_paced).await {
                 tally.borrow_mut().errors.push(error.to_string());
             }
         }));
-        writers[index % SLOTS].push(writer);
+        writers.push(writer);
     }
     let spoken = if options.uplink_ms > 0 { speak(&mut writers, options, started).await? } else { 0 };
-    for listener in listeners {
-        timeout(Duration::from_secs_f64(options.seconds * 3.0 + 30.0), listener).await??;
-    }
+    finish(listeners, options, started).await?;
     let (wall, cpu, loop_cpu) =
         (started.elapsed(), clock(ClockId::ProcessCPUTime) - cpu, clock(ClockId::ThreadCPUTime) - loop_cpu);
-    for mut writer in writers.into_iter().flatten() {
+    for mut writer in writers {
         let _ = writer.close().await;
     }
     let mut tally = tally.take();
@@ -129,15 +151,40 @@ async fn measure(options: &Options) -> Result<Value, Failure> {
     }))
 }
 
+/// Waits for the answers; where none was asked for, until the time is over and what was sent has left.
+async fn finish(listeners: Vec<JoinHandle<()>>, options: &Options, started: Instant) -> Result<(), Failure> {
+    if !options.asks() {
+        sleep_until(started + Duration::from_secs_f64(options.seconds) + LEAVING).await;
+        listeners.iter().for_each(JoinHandle::abort);
+        return Ok(());
+    }
+    for listener in listeners {
+        timeout(Duration::from_secs_f64(options.seconds * 3.0 + 30.0), listener).await??;
+    }
+    Ok(())
+}
+
 /// Connects, and returns once `session.created` has come.
-async fn open(url: &str) -> Result<Socket, Failure> {
-    let address = url.trim_start_matches("ws://").split('/').next().unwrap_or_default();
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn open(url: &str, tls: Option<&TlsConnector>) -> Result<Socket, Failure> {
+    let address = url.trim_start_matches("wss://").trim_start_matches("ws://").split('/').next().unwrap_or_default();
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    let stream: Box<dyn Stream> = match tls {
+        Some(tls) => Box::new(tls.connect(ServerName::try_from("localhost")?, tcp).await?),
+        None => Box::new(tcp),
+    };
     let config = WebSocketConfig::default().read_buffer_size(16 << 10).write_buffer_size(0);
     let (mut socket, _) = client_async_with_config(url, stream, Some(config)).await?;
     socket.next().await.ok_or("closed before session.created")??;
     Ok(socket)
+}
+
+/// TLS that trusts the authority in a file and nobody else.
+fn connector(ca: &str) -> Result<TlsConnector, Failure> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca)?)?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// One event; what a message has besides is skipped.
@@ -209,7 +256,7 @@ fn decode(text: &str, bytes: &mut Vec<u8>) -> Result<Vec<i16>, Failure> {
 }
 
 /// Sends a chunk per session and interval, slot by slot, for the whole time; returns the samples sent.
-async fn speak<W>(writers: &mut [Vec<W>], options: &Options, started: Instant) -> Result<u64, Failure>
+async fn speak<W>(writers: &mut [W], options: &Options, started: Instant) -> Result<u64, Failure>
 where
     W: futures_util::Sink<Message> + Unpin,
     W::Error: Error + 'static,
@@ -221,7 +268,7 @@ where
     let mut spoken = 0;
     for number in 0..rounds * SLOTS {
         sleep_until(started + slot * number as u32).await;
-        for writer in &mut writers[number % SLOTS] {
+        for writer in writers.iter_mut().skip(number % SLOTS).step_by(SLOTS) {
             let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
             let mut text = String::with_capacity(bytes.len() * 4 / 3 + 64);
             text.push_str(r#"{"type":"input_audio_buffer.append","audio":""#);

@@ -1,12 +1,12 @@
 //! One socket: the HTTP request, messages in, frames out.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 use bytes::{Buf, BytesMut};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::script::{control_frame, number};
+use crate::stream::Stream;
 
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
@@ -16,7 +16,7 @@ const LONGEST: usize = 16 << 20;
 pub(crate) struct Connection {
     pub(crate) query: Query,
     pub(crate) is_asked: bool,
-    stream: TcpStream,
+    stream: Stream,
     received: BytesMut,
     /// What the socket has not taken yet.
     backlog: BytesMut,
@@ -45,7 +45,7 @@ pub(crate) enum Request {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self {
             query: Query::default(),
             is_asked: false,
@@ -76,7 +76,8 @@ impl Connection {
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        while !self.backlog.is_empty() {
+        self.stream.push()?;
+        while self.stream.is_written() && !self.backlog.is_empty() {
             match self.stream.write(&self.backlog) {
                 Ok(taken) => self.backlog.advance(taken),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -142,7 +143,7 @@ impl Connection {
     }
 
     pub(crate) fn is_written(&self) -> bool {
-        self.backlog.is_empty()
+        self.backlog.is_empty() && self.stream.is_written()
     }
 
     pub(crate) fn is_finished(&self) -> bool {

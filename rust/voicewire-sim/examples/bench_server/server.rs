@@ -6,6 +6,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -13,10 +14,12 @@ use rustix::time::{
     clock_gettime, timerfd_create, timerfd_settime, ClockId, Itimerspec, TimerfdClockId, TimerfdFlags,
     TimerfdTimerFlags, Timespec,
 };
+use rustls::ServerConfig;
 use serde_json::{json, Value};
 
 use crate::connection::{http, Connection, Query, Request, CLOSE, PING, PONG};
 use crate::script::{self, Script};
+use crate::stream::Stream;
 use crate::uplink::Uplink;
 
 const LISTENER: u64 = 0;
@@ -28,6 +31,8 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 
 pub(crate) struct Server {
     listener: TcpListener,
+    /// None: plain.
+    tls: Option<Arc<ServerConfig>>,
     epoll: OwnedFd,
     timer: OwnedFd,
     connections: HashMap<u64, Connection>,
@@ -64,7 +69,7 @@ struct Counts {
 }
 
 impl Server {
-    pub(crate) fn bind(port: u16) -> io::Result<Self> {
+    pub(crate) fn bind(port: u16, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -73,6 +78,7 @@ impl Server {
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN | EventFlags::ET)?;
         Ok(Self {
             listener,
+            tls,
             epoll,
             timer,
             connections: HashMap::new(),
@@ -125,7 +131,7 @@ impl Server {
             self.last_id += 1;
             let both = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
             epoll::add(&self.epoll, &stream, EventData::new_u64(self.last_id), both)?;
-            self.connections.insert(self.last_id, Connection::new(stream));
+            self.connections.insert(self.last_id, Connection::new(Stream::new(stream, self.tls.as_ref())?));
         }
         Ok(())
     }
