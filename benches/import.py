@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What an import costs beyond `import asyncio`: CPU, memory and threads, ours beside what else speaks realtime.
 
-    python benches/import.py                                     # half a minute; writes results/import.json
+    python benches/import.py                                     # a minute; writes results/import.json and a docs page
     python benches/import.py --peers PYTHON --results /tmp/trial # peers of another interpreter; leaves ours alone
 
-Every measurement is an interpreter of its own; cases take turns, bytecode is cached as after an installation. A peer that
-cannot be imported is left out.
+Every measurement is an interpreter of its own; cases take turns, bytecode is cached as after an installation. A peer
+that cannot be imported is left out.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from typing import Any
 
 from results import commit, processor, rounded
 from server import ROOT
+from table import between
 
 HERE = Path(__file__).resolve().parent
+PAGE = ROOT / "docs" / "compatibility.md"
 CLIENT = "import voicewire\nvoicewire.RealtimeClient"
 CASES = {
     "voicewire": "import voicewire",
     "voicewire, its client class": CLIENT,
     "voicewire, a client made": CLIENT + "('openai/gpt-realtime', api_key='sk-x')",
-    "voicewire, samples read": CLIENT + "\nvoicewire.audio.base64_decode('AAAA')",
+    "voicewire, samples read": CLIENT + "\nvoicewire.audio.base64_decode('AAAAAA==')",
 }
 PEERS = {
     "numpy": "import numpy",
@@ -69,7 +71,10 @@ def main() -> int:
     result = describe(options) | {"rows": {name: row(taken) for name, taken in values.items()}}
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "import.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(render(result["rows"]))
+    table = render(result)
+    if options.results == HERE / "results":
+        PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), "import", table), encoding="utf-8")
+    print(table)
     return 0
 
 
@@ -114,13 +119,15 @@ def describe(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def render(rows: dict[str, Any]) -> str:
+def render(result: dict[str, Any]) -> str:
     lines = ["| import | CPU, ms: median (least) | MiB | threads |", "|---|--:|--:|--:|"]
-    for name, found in rows.items():
+    for name, found in result["rows"].items():
         cpu, memory = found["cpu_ms"], found["rss_kib"]["median"] / 1024
         figures = f"{cpu['median']:.1f} ({cpu['least']:.1f}) | {memory:.1f} | {found['threads']:.0f}"
         lines.append(f"| {name} | {figures} |")
-    return "\n".join(lines)
+    machine, day = result["machine"], result["date"][:10]
+    origin = f"Python {result['python']}, {machine['processor']}, {machine['cores']} cores, load {result['load_1min']}"
+    return "\n".join(lines) + f"\n\n`{result['command']}`, commit {result['commit']}, {day}; {origin}."
 
 
 if __name__ == "__main__":

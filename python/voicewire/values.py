@@ -17,13 +17,20 @@ def _dataclass(cls: type | None = None, /, *, frozen: bool = False, eq: bool = T
     if cls is None:
         return lambda cls: _dataclass(cls, frozen=frozen, eq=eq, **options)
     own = set(vars(cls))
-    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, frozen=frozen, **options)(cls)
+    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, **options)(cls)
     methods: dict[str, Any] = {"__repr__": _repr}
     if eq and "__eq__" not in own:
         methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
     if "__init__" not in own:
         init = _initialiser(made)
         methods |= {"__init__": init, "__signature__": _Signature(init)}
+    if frozen:
+        methods |= {"__setattr__": _refuse_setting, "__delattr__": _refuse_deleting}
+    if frozen and options.get("slots"):
+        # Copying and pickling would set attributes one by one.
+        methods |= {"__getstate__": _state, "__setstate__": _set_state}
+    # What dataclasses.dataclass asks of the base of a dataclass.
+    made.__dataclass_params__.frozen = frozen
     for name, method in methods.items():
         if name not in own:
             setattr(made, name, method)
@@ -112,3 +119,29 @@ def _hash(self: Any) -> int:
     # What counts for equality counts here, unless the field says otherwise.
     hashed = (field for field in dataclasses.fields(self) if (field.compare if field.hash is None else field.hash))
     return hash(tuple(getattr(self, field.name) for field in hashed))
+
+
+def _refuse_setting(self: Any, name: str, value: Any) -> None:
+    if _is_fixed(self, name):
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
+
+
+def _refuse_deleting(self: Any, name: str) -> None:
+    if _is_fixed(self, name):
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+    object.__delattr__(self, name)
+
+
+def _is_fixed(self: Any, name: str) -> bool:
+    # Subclasses that are no dataclasses may have attributes besides.
+    return "__dataclass_fields__" in vars(type(self)) or name in self.__dataclass_fields__
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+
+def _set_state(self: Any, state: list[Any]) -> None:
+    for field, value in zip(dataclasses.fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)
