@@ -21,6 +21,7 @@ mod request;
 mod samples;
 mod session;
 mod simulator;
+mod staging;
 mod uplink;
 
 /// Rust core of voicewire; use the names of the package `voicewire`.
