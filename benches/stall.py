@@ -6,7 +6,7 @@
 
 The simulator's answer comes as fast as the socket takes it, while the loop stands still until all of it has been
 received: the worst case. A callback that runs once a turn reads the thread's CPU clock, which other processes do not
-move. The collector of the interpreter is part of it.
+move. Turns in which the interpreter collected garbage are told apart: that is the program's, by all it holds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
+import gc
 import json
 import os
 import platform
@@ -76,7 +77,7 @@ async def burst(deltas: int, reads: bool) -> dict[str, Any]:
             turns = watch(heard, done)
             async with asyncio.timeout(PATIENCE_S):
                 await done.wait()
-    return {"heard": heard[0], "turns": [[rounded(ms), count] for ms, count in turns if count]}
+    return {"heard": heard[0], "turns": [(rounded(ms), count, collected) for ms, count, collected in turns if count]}
 
 
 def tone(milliseconds: int) -> Path:
@@ -101,15 +102,15 @@ def stand_still(client: vw.RealtimeClient, deltas: int) -> None:
         pause.wait(0.005)
 
 
-def watch(heard: list[int], done: asyncio.Event) -> list[tuple[float, int]]:
-    """CPU and events of each turn of the loop, from now on."""
+def watch(heard: list[int], done: asyncio.Event) -> list[tuple[float, int, int]]:
+    """CPU, events and collections of garbage of each turn of the loop, from now on."""
     loop, turns = asyncio.get_running_loop(), []
-    before = (time.thread_time(), heard[0])
+    before = (time.thread_time(), heard[0], collections())
 
     def look() -> None:
         nonlocal before
-        now = (time.thread_time(), heard[0])
-        turns.append(((now[0] - before[0]) * 1000, now[1] - before[1]))
+        now = (time.thread_time(), heard[0], collections())
+        turns.append(((now[0] - before[0]) * 1000, now[1] - before[1], now[2] - before[2]))
         before = now
         if not done.is_set():
             loop.call_soon(look)
@@ -118,12 +119,19 @@ def watch(heard: list[int], done: asyncio.Event) -> list[tuple[float, int]]:
     return turns
 
 
+def collections() -> int:
+    """Collections of the oldest generation, which look at all that the program holds."""
+    return gc.get_stats()[2]["collections"]
+
+
 def summed_up(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    longest = [max(ms for ms, _ in each["turns"]) for each in rounds]
+    longest = [max(ms for ms, _, collected in each["turns"] if not collected) for each in rounds]
+    collecting = [ms for each in rounds for ms, _, collected in each["turns"] if collected]
     return {
         "heard": min(each["heard"] for each in rounds),
         "longest_turn_ms": {"median": rounded(statistics.median(longest)), "most": rounded(max(longest))},
-        "most_events_in_a_turn": max(count for each in rounds for _, count in each["turns"]),
+        "longest_collecting_turn_ms": rounded(max(collecting, default=0.0)),
+        "most_events_in_a_turn": max(count for each in rounds for _, count, _ in each["turns"]),
         "turns": statistics.median(len(each["turns"]) for each in rounds),
         "longest_by_round_ms": [rounded(ms) for ms in longest],
     }
@@ -134,6 +142,7 @@ def line(case: dict[str, Any]) -> str:
     how = "samples read" if case["reads_samples"] else "samples not read"
     return (
         f"{case['deltas']} events, {how}: longest turn {longest['median']:.2f} ms of CPU (most {longest['most']:.2f}), "
+        f"with garbage collected {case['longest_collecting_turn_ms']:.2f}; "
         f"at most {case['most_events_in_a_turn']} events in one"
     )
 

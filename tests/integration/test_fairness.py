@@ -16,7 +16,7 @@ import voicewire as vw
 
 # The long form has the thousand that a server holds.
 QUIET = 1000 if os.environ.get("VOICEWIRE_LONG_TESTS") else 100
-NOISE = 5000
+NOISE = 3000
 Pair: TypeAlias = tuple[vw.RealtimeClient, Connection]
 
 

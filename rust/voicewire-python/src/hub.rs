@@ -42,8 +42,9 @@ impl PyHub {
 
     /// Handles up to 256 deliveries or 1 ms worth of them, sessions in turns; what is left wakes the loop again.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let started = Instant::now();
         self.staged().fill(&self.inbox);
-        let result = self.handle(py);
+        let result = self.handle(py, started);
         if !self.staged().is_empty() {
             self.inbox.wake();
         }
@@ -76,16 +77,18 @@ impl PyHub {
         drop(gone);
     }
 
-    fn handle(&self, py: Python<'_>) -> PyResult<()> {
-        let started = Instant::now();
+    fn handle(&self, py: Python<'_>, started: Instant) -> PyResult<()> {
         let mut touched = Vec::new();
         let mut run = VecDeque::new();
         let mut left = EVENTS_PER_DRAIN;
         let mut result = Ok(());
-        while result.is_ok() && left > 0 && started.elapsed() <= DRAIN_TIME && self.staged().take_run(left, &mut run) {
+        while result.is_ok() && left > 0 && self.staged().take_run(left, &mut run) {
             left -= run.len();
             result = self.handle_run(py, &mut run, &mut touched);
             self.staged().put_back(&mut run);
+            if started.elapsed() > DRAIN_TIME {
+                break;
+            }
         }
         for session in touched {
             session.get().wake_iterators(py)?;

@@ -8,6 +8,9 @@ use voicewire_net::{Delivery, Inbox};
 /// a thousand quiet sessions do not wait for a noisy one.
 const RUN: usize = 8;
 
+/// Deliveries put into lanes at once; 70 ns each, mostly the growing of a lane.
+const SORTED_PER_FILL: usize = 4096;
+
 /// Lanes that a burst has grown beyond this are not kept.
 const SPARE_ROOM: usize = 64;
 
@@ -19,24 +22,25 @@ pub(crate) struct Staging {
     turns: VecDeque<u64>,
     /// Emptied lanes, for reuse.
     spare: Vec<VecDeque<Delivery>>,
-    /// What the inbox gives and gets back empty, for its room.
-    batch: VecDeque<Delivery>,
+    /// Taken from the inbox, in no lane yet; given back to it empty, for its room.
+    arrived: VecDeque<Delivery>,
 }
 
 impl Staging {
-    /// Takes what the inbox has.
+    /// Takes what the inbox has, and puts the first of it into lanes.
     pub(crate) fn fill(&mut self, inbox: &Inbox) {
-        inbox.drain(&mut self.batch);
-        let mut batch = self.batch.drain(..).peekable();
-        while let Some(first) = batch.next() {
+        inbox.drain(&mut self.arrived);
+        let count = self.arrived.len().min(SORTED_PER_FILL);
+        let mut arrived = self.arrived.drain(..count).peekable();
+        while let Some(first) = arrived.next() {
             let session = first.session;
             let lane = self.lanes.entry(session).or_insert_with(|| {
                 self.turns.push_back(session);
                 self.spare.pop().unwrap_or_default()
             });
             lane.push_back(first);
-            // The deliveries of a batch come in runs.
-            while let Some(next) = batch.next_if(|next| next.session == session) {
+            // Deliveries come in runs.
+            while let Some(next) = arrived.next_if(|next| next.session == session) {
                 lane.push_back(next);
             }
         }
@@ -69,7 +73,7 @@ impl Staging {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.turns.is_empty() && self.arrived.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
