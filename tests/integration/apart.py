@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -25,9 +26,13 @@ class Apart:
     def url(self) -> str:
         return self._peer.url
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the peer's loop meanwhile."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, T], patience: float = 2 * PATIENCE_S) -> T:
         """What a coroutine gives on the peer's loop; nothing else happens on this thread until then."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * PATIENCE_S)
+        return self.start(work).result(patience)
 
     def connection(self, number: int = 0) -> Connection:
         """The connection of a client, in the order of their coming."""

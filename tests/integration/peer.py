@@ -91,9 +91,9 @@ class Connection:
                     raise AssertionError(f"client left before {type}")
                 await self.news.wait()
 
-    async def heard(self, *, pings: int = 0, pongs: int = 0) -> None:
+    async def heard(self, *, pings: int = 0, pongs: int = 0, patience: float = PATIENCE_S) -> None:
         """Wait until the client has sent so many of each."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience):
             while self.pings < pings or self.pongs < pongs:
                 self.news.clear()
                 await self.news.wait()

@@ -14,8 +14,9 @@ from tests.integration.wire import CREATED, audio_delta, response_done, text_del
 
 import voicewire as vw
 
-# Our pings come every 50 ms here; the long form stands still for 15 s, as long as a test may take.
-PINGS = 300 if os.environ.get("VOICEWIRE_LONG_TESTS") else 20
+# Our pings come every 50 ms here: the loop stands still for 1 s, in the long form for 30.
+PINGS = 600 if os.environ.get("VOICEWIRE_LONG_TESTS") else 20
+PATIENCE_S = 60.0
 TIMEOUTS = vw.Timeouts(ping_interval=0.05, ping_timeout=5.0)
 MOST_PER_TURN = 256
 
@@ -31,7 +32,7 @@ async def test_a_loop_that_stands_still_loses_nothing_and_pings_are_answered() -
             events = aiter(client.events(vw.AudioDelta, vw.TurnComplete))
             connection = apart.connection()
             apart.run(connection.deliver(*sent))
-            apart.run(connection.heard(pings=PINGS))
+            apart.run(connection.heard(pings=PINGS, patience=PATIENCE_S), PATIENCE_S)
             apart.run(connection.deliver(response_done()))
             held, connected = client.stats(), client.connected
 
@@ -52,9 +53,9 @@ async def test_a_loop_that_stands_still_beyond_the_bounds_makes_the_socket_wait_
         async with vw.RealtimeClient("m", url=apart.url, timeouts=TIMEOUTS, limits=limits) as client:
             events = aiter(client.events(vw.AudioDelta, vw.TurnComplete))
             connection = apart.connection()
-            sending = asyncio.run_coroutine_threadsafe(connection.send(*sent, response_done()), apart._loop)
+            sending = apart.start(connection.send(*sent, response_done()))
             apart.run(connection.blocked.wait())
-            apart.run(connection.heard(pings=connection.pings + PINGS))
+            apart.run(connection.heard(pings=connection.pings + PINGS, patience=PATIENCE_S), PATIENCE_S)
             held, connected = client.stats(), client.connected
 
             taken = await until(events, vw.TurnComplete)
