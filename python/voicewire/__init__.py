@@ -220,11 +220,23 @@ def __getattr__(name: str) -> Any:
 
         value: Any = version("voicewire")
     elif name in ("audio", "devices", "raw"):
-        value = import_module(f"voicewire.{name}")
+        value = _load(name)
     else:
-        value = getattr(import_module(f"voicewire.{_ORIGINS.get(name, 'events')}"), name)
+        value = getattr(_load(_ORIGINS.get(name, "events")), name)
     globals()[name] = value
     return value
+
+
+def _load(name: str) -> Any:
+    try:
+        return import_module(f"voicewire.{name}")
+    except ImportError as error:
+        from voicewire.unloadable import explained
+
+        clear = explained(error)
+        if clear is error:
+            raise
+        raise clear from error
 
 
 def __dir__() -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
 from voicewire.models import flags_of
+from voicewire.values import dataclass
 
 __all__ = ["Capabilities", "capabilities_of", "facts_of"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from voicewire import parse
 from voicewire.exceptions import ConfigError
 from voicewire.history import items_of
 from voicewire.policy import Limits, Reconnect, Timeouts
+from voicewire.values import dataclass
 
 __all__ = [
     "UNSET",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from voicewire import parse
@@ -79,7 +78,8 @@ def _image_url(field: str, image: object, mime_type: str | None) -> str:
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
     if isinstance(image, (str, os.PathLike)):
-        image = Path(image).read_bytes()
+        with open(image, "rb") as file:
+            image = file.read()
     if not isinstance(image, (bytes, bytearray, memoryview)):
         raise ConfigError(f"{field} is neither bytes, path nor URL", field=field, value=type(image).__name__)
     data = bytes(image)

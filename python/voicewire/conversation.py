@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicewire import parse
 from voicewire._voicewire import ConversationItem, ConversationStore, decode_event
 from voicewire.events import AudioDelta, Event, InputTranscript, TextDelta, TranscriptDelta
 from voicewire.exceptions import ConfigError
+from voicewire.values import dataclass
 
 if TYPE_CHECKING:
     from voicewire.audio import Samples

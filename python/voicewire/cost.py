@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from decimal import Decimal
+from dataclasses import field, fields
+from typing import TYPE_CHECKING, Any
 
 from voicewire.prices import KINDS, Prices, PriceTable, prices_for, read_prices
 from voicewire.usage import Usage
+from voicewire.values import dataclass
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["Cost", "CostCollector", "cost_of"]
 
-_ZERO = Decimal(0)
 _PER = 1_000_000
+
+
+def _zero() -> Decimal:
+    # Imported by whoever computes a cost, not by every program.
+    from decimal import Decimal
+
+    return Decimal(0)
+
+
+def _number_types() -> tuple[type, ...]:
+    from decimal import Decimal
+
+    return int, float, Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +51,19 @@ class Cost:
         output_audio: Audio written.
     """
 
-    input_text: Decimal = _ZERO
-    input_audio: Decimal = _ZERO
-    input_image: Decimal = _ZERO
-    cached_text: Decimal = _ZERO
-    cached_audio: Decimal = _ZERO
-    cached_image: Decimal = _ZERO
-    output_text: Decimal = _ZERO
-    output_audio: Decimal = _ZERO
+    input_text: Decimal = field(default_factory=_zero)
+    input_audio: Decimal = field(default_factory=_zero)
+    input_image: Decimal = field(default_factory=_zero)
+    cached_text: Decimal = field(default_factory=_zero)
+    cached_audio: Decimal = field(default_factory=_zero)
+    cached_image: Decimal = field(default_factory=_zero)
+    output_text: Decimal = field(default_factory=_zero)
+    output_audio: Decimal = field(default_factory=_zero)
 
     @property
     def total(self) -> Decimal:
         """All kinds together."""
-        return sum(self._parts(), _ZERO)
+        return sum(self._parts(), _zero())
 
     def to_dict(self) -> dict[str, float]:
         """Total and parts, ready for JSON."""
@@ -67,26 +84,26 @@ class Cost:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Cost):
             return self._parts() == other._parts()
-        return self.total == other if isinstance(other, (int, float, Decimal)) else NotImplemented
+        return self.total == other if isinstance(other, _number_types()) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.total)
 
     def __lt__(self, other: Cost | Decimal | float) -> bool:
-        return self._compare(other, Decimal.__lt__)
+        return self._compare(other, operator.lt)
 
     def __le__(self, other: Cost | Decimal | float) -> bool:
-        return self._compare(other, Decimal.__le__)
+        return self._compare(other, operator.le)
 
     def __gt__(self, other: Cost | Decimal | float) -> bool:
-        return self._compare(other, Decimal.__gt__)
+        return self._compare(other, operator.gt)
 
     def __ge__(self, other: Cost | Decimal | float) -> bool:
-        return self._compare(other, Decimal.__ge__)
+        return self._compare(other, operator.ge)
 
     def __str__(self) -> str:
         total = self.total
-        return f"${total:.4f}" if total == 0 or total >= Decimal("0.001") else f"${total:.7f}"
+        return f"${total:.4f}" if total == 0 or total * 1000 >= 1 else f"${total:.7f}"
 
     def __format__(self, spec: str) -> str:
         return format(self.total, spec) if spec else str(self)
@@ -94,11 +111,11 @@ class Cost:
     def _parts(self) -> tuple[Decimal, ...]:
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def _compare(self, other: object, compare: Callable[[Decimal, Decimal], bool]) -> bool:
+    def _compare(self, other: object, compare: Callable[[Any, Any], bool]) -> bool:
         if isinstance(other, Cost):
             return compare(self.total, other.total)
-        if isinstance(other, (int, float, Decimal)):
-            return compare(self.total, Decimal(other))
+        if isinstance(other, _number_types()):
+            return compare(self.total, other)
         raise TypeError(f"a cost cannot be compared with {type(other).__name__}")
 
 
@@ -155,7 +172,7 @@ class CostCollector:
 def cost_of(usage: Usage, prices: Prices) -> Cost:
     """Price tokens: cached ones once, at the price of the cache; tokens whose kind was not told count as text."""
     tokens = _tokens_by_kind(usage)
-    return Cost(**{kind: tokens[kind] * (prices.of(kind) or _ZERO) / _PER for kind in KINDS})
+    return Cost(**{kind: tokens[kind] * (prices.of(kind) or _zero()) / _PER for kind in KINDS})
 
 
 def _tokens_by_kind(usage: Usage) -> dict[str, int]:

@@ -7,9 +7,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
@@ -25,6 +24,7 @@ from voicewire.providers import (
     split_model,
     vertex_url,
 )
+from voicewire.values import dataclass
 
 __all__ = ["Destination", "SessionType", "check_call_id"]
 
@@ -91,7 +91,7 @@ class Destination:
         for name, value in (("project", project), ("location", location)):
             if value == "":
                 raise ConfigError(f"{name} is empty; leave it out where there is none", field=name, value=value)
-            if value is not None and not _PLACE.fullmatch(parse.text(name, value)):
+            if value is not None and not re.fullmatch(_PLACE, parse.text(name, value)):
                 raise ConfigError(f"{name} is not made of letters, digits, : . _ and -", field=name, value=value)
         dialect = dialect_of(provider, url, dialect, model, project)
         if not speaks_gemini(dialect) and (project or location):
@@ -179,11 +179,12 @@ class Destination:
             variables = [None if self.options["project"] else known.second_key_variable]
         key = next((key for name in variables if name and (key := os.environ.get(name))), None)
         _, is_local = self.check(None)
-        host = urlsplit(self.address or "").hostname or ""
-        if key is None and self.url is None:
+        if self.url is not None:
+            return key if is_local or known.owns(_host_of(self.address)) else None
+        if key is None:
             way = "give token_provider=" if self.dialect == "vertex" else f"set {variable} or give api_key="
             raise ConfigError(f"no key: {way}", field="api_key")
-        return key if self.url is None or known.owns(host) or is_local else None
+        return key
 
     @property
     def address(self) -> str | None:
@@ -198,7 +199,7 @@ class Destination:
 
 def check_call_id(call_id: object) -> str:
     """Take the id of a call, which becomes a part of URLs."""
-    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id):
+    if not isinstance(call_id, str) or not re.fullmatch(_CALL_ID, call_id):
         raise ConfigError("call_id is not made of letters, digits, _ and -", field="call_id", value=call_id)
     return call_id
 
@@ -218,5 +219,11 @@ def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
     return list((headers or {}).items())
 
 
-_PLACE = re.compile(r"[A-Za-z0-9:._-]{1,200}")
-_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+def _host_of(address: str | None) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(address or "").hostname or ""
+
+
+_PLACE = r"[A-Za-z0-9:._-]{1,200}"
+_CALL_ID = r"[A-Za-z0-9_-]{1,200}"

@@ -6,12 +6,13 @@ import json
 import logging
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError, ConnectionClosed
 from voicewire.utility import Through
+from voicewire.values import dataclass
 
 if TYPE_CHECKING:
     from voicewire.client import RealtimeClient
@@ -23,7 +24,7 @@ Direction: TypeAlias = Literal["in", "out"]
 log = logging.getLogger("voicewire")
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Hooks:
     """Plain functions that are called on the event loop of a client; they may be shared by many clients.
 

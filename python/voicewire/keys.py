@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from voicewire.exceptions import AuthenticationError, ConfigError
+from voicewire.values import dataclass
 
 __all__ = ["ClientSecret", "Grant", "Token", "TokenProvider", "read_token"]
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from voicewire import parse
@@ -49,7 +48,9 @@ def configure_models(table: Mapping[str, Any]) -> None:
 
 @cache
 def _shipped() -> Mapping[str, Any]:
-    text = files("voicewire").joinpath("models.json").read_text(encoding="utf-8")
+    # The loader reads from an archive as well; importlib.resources would cost more than the rest of our import.
+    loader: Any = __spec__.loader
+    text = loader.get_data(os.path.join(os.path.dirname(__file__), "models.json"))
     return _checked(json.loads(text), "models.json")
 
 

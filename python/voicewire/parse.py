@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,5 +99,7 @@ def _range(low: float, high: float | None, above: bool) -> str:
 
 
 def _nearest(value: object, choices: Sequence[str]) -> str:
-    near = difflib.get_close_matches(value, choices, 1, 0.5) if isinstance(value, str) else []
+    from difflib import get_close_matches
+
+    near = get_close_matches(value, choices, 1, 0.5) if isinstance(value, str) else []
     return f"; did you mean {near[0]}?" if near else ""

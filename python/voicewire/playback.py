@@ -6,9 +6,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from voicewire import parse
+from voicewire.values import dataclass
 
 __all__ = ["PlaybackClock", "Played"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any, Literal
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.prices import PriceTable, read_prices
 from voicewire.providers import speaks_gemini
+from voicewire.values import dataclass
 
 __all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "reconnect_of", "timeouts_for"]
 

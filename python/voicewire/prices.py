@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from decimal import Decimal
-from typing import Any, TypeAlias
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
+from voicewire.values import dataclass
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["KINDS", "PriceTable", "Prices", "Rate", "prices_for", "read_prices"]
 
-Rate: TypeAlias = Decimal | float | int
+Rate: TypeAlias = "Decimal | float | int"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,7 @@ def _converted(name: str, published: object) -> Prices:
 
 
 def _names_of(model: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((model, _DATE.sub("", model))))
+    return tuple(dict.fromkeys((model, re.sub(_DATE, "", model))))
 
 
 def _read_one(field: str, given: object) -> Prices:
@@ -147,6 +150,8 @@ def _read_one(field: str, given: object) -> Prices:
 
 
 def _dollars(kind: str, value: object) -> Decimal:
+    from decimal import Decimal
+
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise ConfigError(f"price of {kind} is no number", field=kind, value=value)
     if not math.isfinite(value) or value < 0:
@@ -166,7 +171,7 @@ _STAND_INS = {
     "output_text": ("output_audio",),
     "output_audio": ("output_text",),
 }
-_DATE = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")
+_DATE = r"-20\d\d-?[01]\d-?[0-3]\d$"
 # What runs on the simulator is priced as the service's own.
 _PUBLISHED_PROVIDERS = {"gemini": "google", "xai": "x-ai", "sim": "openai"}
 _PUBLISHED_KEYS = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
+from voicewire.values import dataclass
 
 __all__ = [
     "DIALECTS",
@@ -127,6 +126,8 @@ def dialect_of(provider: str, url: str | None, given: str | None, model: str = "
     if provider == "gemini" and (project is not None or "aiplatform" in (url or "")):
         return "vertex"
     if provider == "azure":
+        from urllib.parse import urlsplit
+
         parts = urlsplit(url or os.environ.get("AZURE_OPENAI_ENDPOINT") or "")
         if "/voice-live" in parts.path:
             return "voice-live"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from weakref import WeakMethod
@@ -16,6 +15,7 @@ from voicewire.exceptions import UnsupportedError
 from voicewire.handlers import is_async
 from voicewire.receipt import Receipt
 from voicewire.tools import MAX_OUTPUT, Toolbox, ToolHandler, ToolResponse, responses_of
+from voicewire.values import dataclass
 
 if TYPE_CHECKING:
     from voicewire._voicewire import Session

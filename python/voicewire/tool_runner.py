@@ -17,6 +17,7 @@ from weakref import WeakMethod, ref
 from voicewire.events import Event, ToolCall, ToolCallCancelled, TurnComplete
 from voicewire.tool_schema import ArgumentsError
 from voicewire.tools import Tool, Toolbox, ToolResponse
+from voicewire.values import dataclass
 
 if TYPE_CHECKING:
     from voicewire.client import RealtimeClient
@@ -31,7 +32,7 @@ _GROUPS = 64
 _CANCELLED = "cancelled: the user interrupted"
 
 
-@dataclasses.dataclass
+@dataclass
 class _Group:
     """The calls of one response: which are open, and which of those have a handler here."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 from voicewire import parse
 from voicewire.exceptions import ConfigError
 from voicewire.tool_schema import Reader, definition_of, reader_of_schema
+from voicewire.values import dataclass
 
 __all__ = ["MAX_OUTPUT", "Tool", "ToolHandler", "ToolResponse", "Toolbox", "responses_of"]
 
@@ -18,7 +19,7 @@ ToolHandler: TypeAlias = Callable[..., Any]
 MAX_OUTPUT = 64 * 1024
 """Bytes of an output that the model gets; ten times this would fill its context."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_NAME = r"[a-zA-Z0-9_-]{1,64}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _key(definition: Mapping[str, Any]) -> str:
 
 
 def _name(field: str, name: object) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise ConfigError(f"{field} is not 1 to 64 letters, digits, _ and -", field=field, value=name)
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from voicewire.events import (
@@ -19,6 +19,7 @@ from voicewire.events import (
     Usage,
 )
 from voicewire.exceptions import ConnectionClosed, VoicewireError
+from voicewire.values import dataclass
 
 if TYPE_CHECKING:
     from voicewire.audio import Samples

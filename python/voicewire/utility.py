@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
 
@@ -100,6 +99,8 @@ class Utility:
 def _logged(event: Event, source: Any) -> RealtimeEvent:
     # When it was received, told by the clock on the wall.
     age = time.monotonic() - event.received_at
+    from datetime import UTC, datetime
+
     moment = datetime.fromtimestamp(time.time() - age, UTC)
     return RealtimeEvent(
         time=moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"), source=source, event=event.raw

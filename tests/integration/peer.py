@@ -46,6 +46,7 @@ class Connection:
     reading: asyncio.Event = field(default_factory=asyncio.Event)
     sent_close: bool = False
     answers_pings: bool = True
+    pings: int = 0
     pongs: int = 0
 
     async def send(self, *events: dict[str, Any]) -> None:
@@ -90,6 +91,20 @@ class Connection:
                     raise AssertionError(f"client left before {type}")
                 await self.news.wait()
 
+    async def heard(self, *, pings: int = 0, pongs: int = 0, patience: float = PATIENCE_S) -> None:
+        """Wait until the client has sent so many of each."""
+        async with asyncio.timeout(patience):
+            while self.pings < pings or self.pongs < pongs:
+                self.news.clear()
+                await self.news.wait()
+
+    async def deliver(self, *events: dict[str, Any]) -> None:
+        """Send events, and a ping behind them: its pong proves that the client has read them all."""
+        await self.send(*events)
+        wanted = self.pongs + 1
+        await self.send_frame(PING, b"")
+        await self.heard(pongs=wanted)
+
     async def read(self) -> None:
         """Take in frames until the client leaves."""
         try:
@@ -110,9 +125,12 @@ class Connection:
         elif opcode == PONG:
             self.pongs += 1
             self.news.set()
-        elif opcode == PING and self.answers_pings:
-            # Not drained: a client that does not read must not keep us from reading.
-            self.writer.write(_frame(PONG, payload, True, 0))
+        elif opcode == PING:
+            self.pings += 1
+            self.news.set()
+            if self.answers_pings:
+                # Not drained: a client that does not read must not keep us from reading.
+                self.writer.write(_frame(PONG, payload, True, 0))
         elif opcode == CLOSE:
             self.close_code = struct.unpack(">H", payload[:2])[0] if payload else 1005
             if not self.sent_close:

@@ -1,46 +1,18 @@
 """Full queues: an outbox that refuses, a flush that waits, an inbox that makes the socket wait."""
 
 import asyncio
-import socket
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.integration.filling import SECOND, shrink, stuff
 from tests.integration.listening import of, rest, soon, until
-from tests.integration.peer import Connection, Peer, expect, send
+from tests.integration.peer import Peer, expect, send
 from tests.integration.wire import CREATED, audio_delta, response_done, text_delta
 
 import voicewire as vw
 
-SECOND = np.ones(24_000, np.int16)
 DELTAS = 400
-
-
-async def shrink(connection: Connection) -> None:
-    """Let the kernel take little, so that a client soon notices that nobody reads."""
-    connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-
-
-def fill(client: vw.RealtimeClient) -> int:
-    """Send seconds of audio until the client refuses one."""
-    for taken in range(1000):
-        try:
-            client.send_audio(SECOND)
-        except vw.BackpressureError:
-            return taken
-    raise AssertionError("1,000 s of audio were taken by a client whose peer does not read")
-
-
-async def stuff(client: vw.RealtimeClient) -> None:
-    """Send until the kernel's buffers are full as well, and then the outbox."""
-    for _ in range(100):
-        fill(client)
-        try:
-            await client.flush(timeout=0.2)
-        except TimeoutError:
-            fill(client)
-            return
-    raise AssertionError("the socket never was full")
 
 
 async def test_a_peer_that_never_reads_makes_send_audio_raise_and_flush_wait() -> None:

@@ -10,6 +10,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use voicewire_net::{Delivery, Inbox};
 
 use crate::session::PySession;
+use crate::staging::Staging;
 
 /// Deliveries handled before the event loop gets its turn again.
 const EVENTS_PER_DRAIN: usize = 256;
@@ -24,7 +25,7 @@ pub struct PyHub {
     /// Sessions, held weakly: a client that nobody holds may go.
     sessions: Mutex<HashMap<u64, Py<PyWeakrefReference>>>,
     /// Taken from the inbox, not handled yet.
-    staged: Mutex<VecDeque<Delivery>>,
+    staged: Mutex<Staging>,
 }
 
 #[pymethods]
@@ -39,16 +40,12 @@ impl PyHub {
         self.inbox.as_raw_fd()
     }
 
-    /// Handles up to 256 deliveries or 1 ms worth of them; what is left wakes the loop again.
+    /// Handles up to 256 deliveries or 1 ms worth of them, sessions in turns; what is left wakes the loop again.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        let mut staged = std::mem::take(&mut *self.staged());
-        self.inbox.drain(&mut staged);
-        let result = self.handle(py, &mut staged);
-        if !staged.is_empty() {
-            let mut rest = self.staged();
-            staged.append(&mut rest);
-            *rest = staged;
-            drop(rest);
+        let started = Instant::now();
+        self.staged().fill(&self.inbox);
+        let result = self.handle(py, started);
+        if !self.staged().is_empty() {
             self.inbox.wake();
         }
         result
@@ -80,32 +77,48 @@ impl PyHub {
         drop(gone);
     }
 
-    fn handle(&self, py: Python<'_>, staged: &mut VecDeque<Delivery>) -> PyResult<()> {
-        let started = Instant::now();
-        let mut touched: Vec<Bound<'_, PySession>> = Vec::new();
-        for count in 1..=EVENTS_PER_DRAIN {
-            let Some(delivery) = staged.pop_front() else { break };
-            // The sessions of a batch come in runs.
-            let known = touched.iter().rposition(|session| session.get().id() == delivery.session);
-            let session = match known {
-                Some(at) => touched[at].clone(),
-                None => match self.session(py, delivery.session) {
-                    Some(session) => {
-                        touched.push(session.clone());
-                        session
-                    }
-                    None => continue,
-                },
-            };
-            if let Err(error) = session.get().deliver(&session, self, delivery) {
-                session.get().fail(&session, error)?;
-            }
-            if count % 8 == 0 && started.elapsed() > DRAIN_TIME {
+    fn handle(&self, py: Python<'_>, started: Instant) -> PyResult<()> {
+        let mut touched = Vec::new();
+        let mut run = VecDeque::new();
+        let mut left = EVENTS_PER_DRAIN;
+        let mut result = Ok(());
+        while result.is_ok() && left > 0 && self.staged().take_run(left, &mut run) {
+            left -= run.len();
+            result = self.handle_run(py, &mut run, &mut touched);
+            self.staged().put_back(&mut run);
+            if started.elapsed() > DRAIN_TIME {
                 break;
             }
         }
         for session in touched {
             session.get().wake_iterators(py)?;
+        }
+        result
+    }
+
+    /// Handles deliveries of one session; after an error that is for the event loop, the rest stays in `run`.
+    fn handle_run<'py>(
+        &self,
+        py: Python<'py>,
+        run: &mut VecDeque<Delivery>,
+        touched: &mut Vec<Bound<'py, PySession>>,
+    ) -> PyResult<()> {
+        let Some(id) = run.front().map(|delivery| delivery.session) else { return Ok(()) };
+        let known = touched.iter().rposition(|session| session.get().id() == id);
+        let session = match known.map(|at| touched[at].clone()).or_else(|| self.session(py, id)) {
+            Some(session) => session,
+            None => {
+                run.clear();
+                return Ok(());
+            }
+        };
+        if known.is_none() {
+            touched.push(session.clone());
+        }
+        while let Some(delivery) = run.pop_front() {
+            if let Err(error) = session.get().deliver(&session, self, delivery) {
+                session.get().fail(&session, error)?;
+            }
         }
         Ok(())
     }
@@ -115,7 +128,7 @@ impl PyHub {
         weak.bind(py).upgrade_as::<PySession>().ok().flatten()
     }
 
-    fn staged(&self) -> std::sync::MutexGuard<'_, VecDeque<Delivery>> {
+    fn staged(&self) -> std::sync::MutexGuard<'_, Staging> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
