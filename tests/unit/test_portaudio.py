@@ -85,7 +85,7 @@ async def test_portaudio_mixes_two_channels_where_there_is_no_mono(library: Fake
         library.streams[0].options["callback"](recorded, CHUNK, None, SimpleNamespace(input_overflow=False))
         chunk = await soon(anext(microphone))
 
-    assert set(chunk) == {15}
+    assert set(chunk) == {16}
 
 
 async def test_portaudio_plays_mono_on_two_channels_where_there_is_no_mono(library: FakeLibrary) -> None:

@@ -126,13 +126,12 @@ class _Stream:
 
 
 def _mono(recorded: Any) -> Samples:
-    import numpy as np
+    from voicewire.audio import mix_down
 
     if recorded.shape[1] == 1:
         first: Samples = recorded[:, 0]
         return first
-    mixed: Samples = (recorded.astype(np.int32).sum(axis=1) // recorded.shape[1]).astype(np.int16)
-    return mixed
+    return mix_down(recorded)
 
 
 def _told(what: str, error: Exception | None) -> DeviceError:
