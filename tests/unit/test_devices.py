@@ -428,7 +428,7 @@ async def test_more_than_ten_minutes_do_not_wait() -> None:
 @pytest.mark.parametrize(
     ("samples", "error"),
     [
-        (np.zeros(4, np.float32), TypeError),
+        (np.zeros(4, np.float64), TypeError),
         ([1, 2], TypeError),
         (np.zeros((2, 2), np.int16), ValueError),
         (b"odd", ValueError),

@@ -82,7 +82,6 @@ class Microphone:
         """
         if self._stream is None:
             self._loop = asyncio.get_running_loop()
-            self._meter = Meter(self._on_level, self._loop) if self._on_level is not None else None
             self._arrived.clear()
             self._is_over, self._error = False, None
             # Opening a device may take a good part of a second.
@@ -172,10 +171,12 @@ class Microphone:
         self._dropped, self._chunk = self.dropped, max(1, rate * self._chunk_ms // 1000)
         # A real-time thread writes it: without a lock, and without memory of its own.
         self._ring = AudioRing(self._queue_ms, rate)
+        if self._on_level is not None and self._loop is not None:
+            self._meter = Meter(self._on_level, self._loop, AudioRing(self._chunk_ms, rate))
         return backend.open_input(device, rate, self._chunk, self._take, self._ended)
 
     def _take(self, samples: Samples, lost: bool) -> None:
-        """Take a chunk, in the thread of the device."""
+        """Take a chunk, in the thread of the device, which waits for nobody here."""
         self._lost += lost
         if self._ring is not None:
             self._ring.write(samples)
@@ -187,14 +188,15 @@ class Microphone:
             call_soon(self._loop, self._arrived.set)
 
     def _look_for_silence(self, samples: Samples) -> None:
-        """Systems that withhold a microphone give zeros in place of an error: say so once."""
+        """Systems that withhold a microphone give zeros in place of an error: say so once, where logging may wait."""
         if self._zeros is None or samples.any():
             self._zeros = None
             return
         self._zeros += 1
         if self._zeros * self._chunk_ms >= _SUSPICIOUS_MS:
             self._zeros = None
-            log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
+            if self._loop is not None:
+                call_soon(self._loop, _warn_of_zeros)
 
     def _ended(self, error: DeviceError | None) -> None:
         if self._loop is not None:
@@ -215,6 +217,10 @@ class Microphone:
 
     def _converted(self, chunk: Samples) -> Samples:
         return chunk if self._resampler is None else self._resampler.process(chunk)
+
+
+def _warn_of_zeros() -> None:
+    log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
 
 
 def _own_rate(backend: Backend, device: int | None) -> int:
