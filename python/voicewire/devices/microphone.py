@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from voicewire import parse
-from voicewire.devices.backend import Backend, Stream, choose, default_backend
+from voicewire.devices.backend import Backend, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter, call_soon
 from voicewire.exceptions import DeviceError
 
@@ -150,18 +151,11 @@ class Microphone:
         return self._lost
 
     def _open(self) -> Stream:
-        backend = self._backend or default_backend()
-        device = choose(backend.devices(), self._device, "input")
-        try:
-            stream = self._opened(backend, device, self._sample_rate)
-        except DeviceError as error:
-            own = _own_rate(backend, device)
-            if error.reason != "format" or own in (0, self._sample_rate):
-                raise
-            from voicewire.audio import Resampler
+        from voicewire.audio import Resampler
 
-            stream = self._opened(backend, device, own)
-            self._resampler = Resampler(own, self._sample_rate)
+        backend = self._backend or default_backend()
+        stream, rate = open_stream(backend, self._device, "input", self._sample_rate, partial(self._opened, backend))
+        self._resampler = None if rate == self._sample_rate else Resampler(rate, self._sample_rate)
         stream.start()
         return stream
 
@@ -221,14 +215,6 @@ class Microphone:
 
 def _warn_of_zeros() -> None:
     log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
-
-
-def _own_rate(backend: Backend, device: int | None) -> int:
-    """The rate that a device prefers, 0 where that is unknown."""
-    for known in backend.devices():
-        if known.index == device or (device is None and known.is_default_input):
-            return known.sample_rate
-    return 0
 
 
 _SUSPICIOUS_MS = 2_000

@@ -7,11 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from voicewire import parse
-from voicewire.devices.backend import Backend, Device, Latency, Stream, choose, default_backend
+from voicewire.devices.backend import Backend, Latency, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter
 from voicewire.exceptions import DeviceError
 from voicewire.playback import PlaybackClock
@@ -222,20 +223,15 @@ class Speaker:
         from voicewire.audio import AudioRing
 
         backend = self._backend or default_backend()
-        devices = backend.devices()
-        device = choose(devices, self._device, "output")
-        try:
-            stream = backend.open_output(device, self._device_rate, self._latency, self._fill, self._ended)
-        except DeviceError as error:
-            own = next((known.sample_rate for known in devices if _is(known, device)), self._device_rate)
-            if error.reason != "format" or own == self._device_rate:
-                raise
-            stream = backend.open_output(device, own, self._latency, self._fill, self._ended)
-            self._change_rate(own)
+        stream, rate = open_stream(backend, self._device, "output", self._device_rate, partial(self._opened, backend))
+        self._change_rate(rate)
         if self._on_level is not None and self._loop is not None:
             self._meter = Meter(self._on_level, self._loop, AudioRing(_LEVEL_MS, self._device_rate))
         stream.start()
         return stream
+
+    def _opened(self, backend: Backend, device: int | None, rate: int) -> Stream:
+        return backend.open_output(device, rate, self._latency, self._fill, self._ended)
 
     def _fill(self, out: Samples, late: bool) -> None:
         """Give the device what it plays next, in its thread, which waits for nobody here."""
@@ -281,9 +277,11 @@ class Speaker:
         return self._resamplers[rate].process(samples)
 
     def _change_rate(self, rate: int) -> None:
-        """The device knows another rate only; what waits already is converted."""
+        """Where the device knows another rate only, what waits already is converted."""
         from voicewire.audio import Resampler
 
+        if rate == self._device_rate:
+            return
         with self._lock:
             for chunk in self._queue:
                 converter = Resampler(self._device_rate, rate)
@@ -318,10 +316,6 @@ class _Chunk:
     def is_played(self) -> bool:
         # Not by its samples: a chunk may be too short to have any at the device's rate, and still counts.
         return self.told == self.count
-
-
-def _is(known: Device, device: int | None) -> bool:
-    return known.is_default_output if device is None else known.index == device
 
 
 _LEVEL_MS = 20
