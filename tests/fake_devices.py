@@ -11,6 +11,8 @@ from voicewire.devices import Device
 from voicewire.devices.backend import End, Fill, Latency, Take
 from voicewire.exceptions import DeviceError
 
+LONGEST_CALLBACK_S = 5
+
 DEVICES = [
     Device(0, "Built-in Microphone", 1, 0, 48_000, is_default_input=True),
     Device(1, "Built-in Speaker", 0, 2, 48_000, is_default_output=True),
@@ -94,4 +96,5 @@ class FakeStream:
         assert self.is_running
         thread = threading.Thread(target=self._call, args=(samples, flag))
         thread.start()
-        thread.join()
+        thread.join(LONGEST_CALLBACK_S)
+        assert not thread.is_alive(), "the callback of a device waits"

@@ -630,8 +630,8 @@ def canonical_name(name: str) -> str:
 def configure(io_threads: int | None = None, wake_latency_ms: float | None = None) -> None:
     """Set how the I/O threads work."""
 
-def copy_samples(samples: Any) -> NDArray[np.int16]:
-    """Copy audio, anything that ``send_audio`` takes, as 1-D int16.
+def copy_samples(samples: Any, name: str = "samples") -> NDArray[np.int16]:
+    """Copy audio, anything that ``send_audio`` takes, as 1-D int16; ``name`` is the argument that errors tell of.
 
     Raises:
         TypeError: ``samples`` is no audio.

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from voicewire import _voicewire
+from voicewire import _voicewire, parse
 from voicewire._voicewire import (
     AudioRing,
     Chunker,
@@ -53,17 +53,17 @@ __all__ = [
 
 
 def merge_int16_arrays(left: Any, right: Any) -> Samples:
-    """Join two pieces of audio into a new array; each is a 1-D int16 array, or bytes-like little-endian PCM16.
+    """Join two pieces of audio, each anything that ``send_audio`` takes, into a new array.
 
     In a loop, collect the pieces and call ``numpy.concatenate`` once: every call here copies both sides.
 
     Raises:
-        TypeError: A side is neither an int16 array nor bytes-like.
-        ValueError: A side has more than one dimension, or an odd byte count.
+        TypeError: A side is no audio.
+        ValueError: A side has more than one dimension, an odd byte count, or holds NaN.
     """
     import numpy as np
 
-    return np.concatenate([as_int16("left", left), as_int16("right", right)])
+    return np.concatenate([_voicewire.copy_samples(left, "left"), _voicewire.copy_samples(right, "right")])
 
 
 def mix_down(samples: NDArray[Any]) -> Samples:
@@ -88,54 +88,50 @@ def mix_down(samples: NDArray[Any]) -> Samples:
 
 
 def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
-    """Read a WAV file of any rate, 16-bit or float; several channels are mixed to one.
+    """Read a WAV file of any rate, 8 to 32-bit or float; several channels are mixed to their mean.
+
+    What has more than 16 bits, and the mean, is rounded to nearest even. Floats saturate.
 
     Returns:
         The samples and their rate in Hz.
 
     Raises:
-        ValueError: The file is no WAV, or of a kind that is not supported.
+        TypeError: ``path`` is no path.
+        ValueError: The file is no WAV, of a kind that is not supported, without samples, or holds NaN.
         OSError: The file cannot be read.
     """
-    return _voicewire.read_wav(Path(path).read_bytes())
+    file = _path(path)
+    try:
+        return _voicewire.read_wav(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"path is not a usable WAV file: {file} ({error})") from None
 
 
 def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> None:
-    """Write mono int16 samples as a WAV file; the array is 1-D int16, as this package delivers it.
+    """Write samples, anything that ``send_audio`` takes, as a mono WAV file of 16 bits; an existing one is overwritten.
 
     Raises:
-        ValueError: The array is not 1-D int16, or the rate is not positive.
+        TypeError: ``samples`` is no audio, or ``path`` is no path.
+        ValueError: More than one dimension, an odd byte count, NaN, or a rate that is no whole number of 1 to 2³¹ − 1.
         OSError: The file cannot be written.
     """
     import wave
 
-    import numpy as np
-
-    array = np.asarray(samples)
-    if array.ndim != 1 or array.dtype.kind != "i" or array.dtype.itemsize != 2:
-        raise ValueError(f"samples are not 1-D int16: {array.ndim}-D {array.dtype}")
-    if sample_rate <= 0:
-        raise ValueError(f"sample_rate is not positive: {sample_rate}")
-    with wave.open(os.fspath(path), "wb") as file:
+    array = _voicewire.copy_samples(samples)
+    rate = parse.integer("sample_rate", sample_rate, 1, _HIGHEST_WAV_RATE)
+    # Not by wave.open: where that cannot open a path, it fails a second time when it is collected.
+    with _path(path).open("wb") as opened, wave.open(opened, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(sample_rate)
+        file.setframerate(rate)
         file.writeframes(array.astype("<i2", copy=False).tobytes())
 
 
-def as_int16(name: str, samples: object) -> Samples:
-    """Take a 1-D int16 array, or bytes-like little-endian PCM16; raises as ``merge_int16_arrays`` does."""
-    import numpy as np
+def _path(path: object) -> Path:
+    if isinstance(path, (str, os.PathLike)):
+        return Path(path)
+    raise TypeError(f"path is no path: {type(path).__name__}")
 
-    if isinstance(samples, (bytes, bytearray, memoryview)):
-        data = bytes(samples)
-        if len(data) % 2:
-            raise ValueError(f"{name} has an odd byte count: {len(data)}")
-        return np.frombuffer(data, "<i2").astype(np.int16)
-    if not isinstance(samples, np.ndarray):
-        raise TypeError(f"{name} is neither an int16 array nor bytes-like: {type(samples).__name__}")
-    if samples.dtype.kind != "i" or samples.dtype.itemsize != 2:
-        raise TypeError(f"{name} is no int16 array: {samples.dtype}")
-    if samples.ndim != 1:
-        raise ValueError(f"{name} is not 1-D: {samples.ndim}-D")
-    return samples.astype(np.int16, copy=False)
+
+# A header has 32 bits for the bytes of a second.
+_HIGHEST_WAV_RATE = 2**31 - 1

@@ -40,7 +40,7 @@ class Hooks:
         unknown: Any other name is an error.
 
     Raises:
-        ConfigError: A name is unknown, or a hook cannot be called or is async; it names it.
+        ConfigError: A name is unknown, or a hook cannot be called, is a class or is async; it names it.
     """
 
     on_open: Callable[[str, str, str], object] | None
@@ -117,6 +117,8 @@ def _checked(name: str, hook: Any) -> Any:
 
     if hook is not None and not callable(hook):
         raise ConfigError(f"{name} cannot be called", field=name, value=hook)
+    if isinstance(hook, type):
+        raise ConfigError(f"{name} is a class, not an instance of it", field=name, value=hook)
     if is_async(hook):
         raise ConfigError(f"{name} is async: hooks are plain functions", field=name, value=hook)
     return hook

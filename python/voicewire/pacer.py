@@ -40,9 +40,9 @@ class Pacer:
     Args:
         sample_rate: Hz of what is written and given out, 4,000 to 192,000.
         chunk_ms: Length of a chunk in ms, rounded to whole samples, at least one.
-        lead_ms: How much may wait at the far end, in ms, at least one chunk. More hides longer stalls, and more is
-            heard on after a barge-in, unless the far end can be told to forget it.
-        capacity_ms: How much may wait here, in ms.
+        lead_ms: How much may wait at the far end, in ms, above 0; less than a chunk counts as one. More hides longer
+            stalls, and more is heard on after a barge-in, unless the far end can be told to forget it.
+        capacity_ms: How much may wait here, in ms, above 0.
         clock: Seconds that never go back.
         sleep: Waits for so many seconds of that clock.
 
@@ -69,8 +69,8 @@ class Pacer:
         self._chunker = Chunker(self._rate, chunk_ms)
         self._size = self._chunker.chunk_size
         self._chunk = self._size / self._rate
-        self._early = max(0.0, parse.number("lead_ms", lead_ms, high=_LONGEST_MS) / 1000 - self._chunk)
-        self._capacity_ms = parse.number("capacity_ms", capacity_ms, high=_LONGEST_MS)
+        self._early = max(0.0, parse.number("lead_ms", lead_ms, high=_LONGEST_MS, above=True) / 1000 - self._chunk)
+        self._capacity_ms = parse.number("capacity_ms", capacity_ms, high=_LONGEST_MS, above=True)
         self._clock = clock
         self._sleep = sleep
         self._chunks: deque[Samples] = deque()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,12 +39,13 @@ def number(field: str, value: object, low: float = 0.0, high: float = math.inf, 
 
 
 def integer(field: str, value: object, low: int = 0, high: int | None = None) -> int:
-    """Take a whole number within low..high."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Take a whole number within low..high, numpy's included."""
+    whole = _index(value)
+    if whole is None:
         raise ConfigError(f"{field} is no whole number", field=field, value=value)
-    if value < low or (high is not None and value > high):
+    if whole < low or (high is not None and whole > high):
         raise ConfigError(f"{field} is not {_range(low, high, False)}", field=field, value=value)
-    return value
+    return whole
 
 
 def choice(field: str, value: object, choices: Sequence[str]) -> str:
@@ -85,6 +87,15 @@ def known_names(what: str, names: Iterable[object], choices: Sequence[str]) -> N
             raise ConfigError(f"unknown {what}: {name!r}{hint}; the choices are {', '.join(choices)}", field=str(name))
 
 
+def _index(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
 def _copy(field: str, value: object) -> Any:
     try:
         return json.loads(json.dumps(value, allow_nan=False))
@@ -95,7 +106,13 @@ def _copy(field: str, value: object) -> Any:
 def _range(low: float, high: float | None, above: bool) -> str:
     if high is None or math.isinf(high):
         return f"above {low:g}" if above else f"at least {low:g}"
-    return f"within {low:g}..{high:g}"
+    if above:
+        return f"above {low:g} and at most {high:g}"
+    return f"within {_shown(low)}..{_shown(high)}"
+
+
+def _shown(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def _nearest(value: object, choices: Sequence[str]) -> str:

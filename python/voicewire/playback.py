@@ -47,8 +47,8 @@ class PlaybackClock:
     calls ``report`` with how far an item was heard. Where neither happens, the clock assumes a player that begins with
     the first samples, plays items in the order in which they came, and pauses only where nothing is there.
 
-    It may be called from any thread, an audio callback included: its lock is held for some additions. It remembers
-    the newest 64 items.
+    It may be called from any thread: its lock is held for some additions. An audio callback, which may not wait for
+    even that, calls ``try_advance``. It remembers the newest 64 items.
 
     Args:
         clock: Seconds that never go backwards.
@@ -93,26 +93,43 @@ class PlaybackClock:
         Args:
             samples: How many it took.
             item_id: Of which item; None: of what waits, in the order in which the items came.
+
+        Raises:
+            ConfigError: ``samples`` is no whole number of 0 or more.
         """
+        count = parse.integer("samples", samples)
         with self._lock:
-            now, left = self._clock(), samples
-            self._settle(now)
-            self._is_driven, self._advanced_at = True, now
-            items = self._items.values() if item_id is None else filter(None, [self._items.get(item_id)])
-            for item in items:
-                if left <= 0:
-                    break
-                taken = min(left, item.queued)
-                item.taken += taken
-                left -= taken
-            is_dry = not any(item.queued for item in self._items.values())
+            is_dry = self._advance(count, item_id)
         if is_dry:
             self._wake()
+
+    def try_advance(self, samples: int, item_id: str | None = None) -> bool:
+        """Tell the same without ever waiting, for a real-time thread.
+
+        Returns:
+            Whether it was told: False where another thread is in the clock, which counts nothing then.
+
+        Raises:
+            ConfigError: ``samples`` is no whole number of 0 or more.
+        """
+        count = parse.integer("samples", samples)
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            is_dry = self._advance(count, item_id)
+        finally:
+            self._lock.release()
+        if is_dry:
+            self._wake()
+        return True
 
     def report(self, item_id: str | None, samples: int) -> None:
         """Tell how many samples of an item were heard so far; the highest report counts, at most what came.
 
         A player may tell after a flush what was heard until then.
+
+        Raises:
+            ConfigError: ``samples`` is no whole number of 0 or more.
         """
         count = parse.integer("samples", samples)
         with self._lock:
@@ -127,18 +144,22 @@ class PlaybackClock:
         """Forget what is unheard: it will not be played. Begins the next generation.
 
         Args:
-            heard: Samples heard by item, where somebody knows better than this clock.
+            heard: Samples heard by item, 0 or more, where somebody knows better than this clock.
 
         Returns:
             The items that were not heard to their end, in the order in which they play.
+
+        Raises:
+            ConfigError: A count in ``heard`` is no whole number of 0 or more.
         """
+        told = {item_id: parse.integer("heard", count) for item_id, count in (heard or {}).items()}
         with self._lock:
             now = self._clock()
             cut: list[Played] = []
             for item in self._items.values():
                 if item.is_flushed:
                     continue
-                known = (heard or {}).get(item.id)
+                known = told.get(item.id)
                 count = self._heard(item, now) if known is None else min(known, item.received)
                 if count < item.received:
                     item.flushed = count
@@ -263,6 +284,20 @@ class PlaybackClock:
     @latency_ms.setter
     def latency_ms(self, value: float) -> None:
         self._latency = parse.number("latency_ms", value) / 1000
+
+    def _advance(self, left: int, item_id: str | None) -> bool:
+        """Count what a speaker took; returns whether nothing waits for it any more."""
+        now = self._clock()
+        self._settle(now)
+        self._is_driven, self._advanced_at = True, now
+        items = self._items.values() if item_id is None else filter(None, [self._items.get(item_id)])
+        for item in items:
+            if left <= 0:
+                break
+            taken = min(left, item.queued)
+            item.taken += taken
+            left -= taken
+        return not any(item.queued for item in self._items.values())
 
     def _item(self, item_id: str, sample_rate: int) -> _Item:
         item = self._items.get(item_id)

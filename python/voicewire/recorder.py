@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -13,21 +11,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from voicewire import parse
+from voicewire._voicewire import Resampler, copy_samples
+from voicewire.disk import Disk
+from voicewire.exceptions import VoicewireError
 from voicewire.stereo import HEADER_BYTES, StereoFiles
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from voicewire._voicewire import Resampler
     from voicewire.client import RealtimeClient
     from voicewire.events import AudioDelta, Interrupted
+    from voicewire.sync_client import SyncRealtimeClient
 
     Samples: TypeAlias = NDArray[np.int16]
 
 __all__ = ["CallRecorder"]
-
-log = logging.getLogger("voicewire")
 
 _USER, _MODEL = 0, 1
 
@@ -80,7 +79,7 @@ class CallRecorder:
         max_bytes = parse.integer("max_bytes", max_bytes, HEADER_BYTES + 4, _MAX_BYTES)
         self._clock = clock
         self._files = StereoFiles(Path(path), self._rate, max_bytes)
-        self._disk = _Disk(self._files, _WAITING_S * self._rate)
+        self._disk = Disk(self._files, _WAITING_S * self._rate)
         self._user = _Side(_USER, self._rate, self._disk)
         self._model = _Side(_MODEL, self._rate, self._disk)
         self._items: dict[object, list[list[int]]] = {}
@@ -92,26 +91,34 @@ class CallRecorder:
         self._detach: list[Callable[[], None]] = []
         self._closed = False
 
-    def attach(self, client: RealtimeClient) -> Callable[[], None]:
+    def attach(self, client: RealtimeClient | SyncRealtimeClient) -> Callable[[], None]:
         """Record what ``send_audio`` of a client sends and what its model says, from here on.
 
         Returns:
             A function that ends that; ``close`` does so too.
+
+        Raises:
+            TypeError: ``client`` is neither a ``RealtimeClient`` nor a ``SyncRealtimeClient``.
+            VoicewireError: The recorder is closed.
         """
         from voicewire.events import AudioDelta, Interrupted, ResponseStarted
 
+        talking = _talking(client)
+        with self._lock:
+            self._check_open()
+
         def sent(samples: Any, sample_rate: int | None) -> None:
-            self.write_user(samples, sample_rate or client._session.stats()["audio_in_rate"])
+            self._add_user(samples, sample_rate or talking._session.stats()["audio_in_rate"])
 
         handlers = [
             client.on(AudioDelta, self._heard),
             client.on(Interrupted, self._interrupted),
             client.on(ResponseStarted, lambda _: self._next_turn()),
         ]
-        client._taps = (*client._taps, sent)
+        talking._taps = (*talking._taps, sent)
 
         def detach() -> None:
-            client._taps = tuple(tap for tap in client._taps if tap is not sent)
+            talking._taps = tuple(tap for tap in talking._taps if tap is not sent)
             while handlers:
                 handlers.pop()()
 
@@ -124,13 +131,11 @@ class CallRecorder:
         Raises:
             TypeError: ``samples`` is no audio.
             ValueError: More than one dimension, an odd byte count, NaN, or a rate out of range.
+            VoicewireError: The recorder is closed.
         """
         with self._lock:
-            seconds, converted = self._user.convert(samples, sample_rate)
-            if self._closed or not seconds:
-                return
-            now = self._now(seconds)
-            self._user.place(round((now - seconds) * self._rate), converted)
+            self._check_open()
+        self._add_user(samples, parse.integer("sample_rate", sample_rate, 4_000, 192_000))
 
     def write_model(self, samples: Any, sample_rate: int, item_id: str | None = None) -> None:
         """Record what the model says, from this moment on or behind what it said before.
@@ -143,23 +148,25 @@ class CallRecorder:
         Raises:
             TypeError: ``samples`` is no audio.
             ValueError: More than one dimension, an odd byte count, NaN, or a rate out of range.
+            VoicewireError: The recorder is closed.
         """
         with self._lock:
-            key = item_id or self._turn
-            if key != self._speaking:
-                self._note(self._speaking, *self._model.end_stream())
-                self._speaking = key
-            seconds, converted = self._model.convert(samples, sample_rate)
-            if self._closed or not seconds:
-                return
-            self._note(key, *self._model.place(round(self._now(0.0) * self._rate), converted))
+            self._check_open()
+        self._add_model(samples, parse.integer("sample_rate", sample_rate, 4_000, 192_000), item_id)
 
     def interrupt(self, item_id: str | None = None, heard_ms: float | None = None) -> None:
         """Take out what was not heard: of an item all behind ``heard_ms``, and all that was to follow.
 
-        An item that is unknown, or None for ``heard_ms``, ends at this moment.
+        An item that is unknown, or None for ``heard_ms``, ends at this moment. A closed recorder has nothing to cut.
+
+        Raises:
+            ConfigError: ``heard_ms`` is no number of 0 or more.
         """
+        if heard_ms is not None:
+            parse.number("heard_ms", heard_ms)
         with self._lock:
+            if self._closed:
+                return
             pieces = self._items.get(item_id or self._turn)
             if heard_ms is None or not pieces:
                 self._end_model(round(self._now(0.0) * self._rate))
@@ -214,8 +221,37 @@ class CallRecorder:
     ) -> None:
         self.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise VoicewireError("recorder is closed")
+
+    # What a client tells may still be on its way when the recorder is closed: that is no error.
+
+    def _add_user(self, samples: Any, rate: int) -> None:
+        taken = copy_samples(samples)
+        with self._lock:
+            if self._closed:
+                return
+            seconds, converted = self._user.convert(taken, rate)
+            if seconds:
+                now = self._now(seconds)
+                self._user.place(round((now - seconds) * self._rate), converted)
+
+    def _add_model(self, samples: Any, rate: int, item_id: str | None) -> None:
+        taken = copy_samples(samples)
+        with self._lock:
+            if self._closed:
+                return
+            key = item_id or self._turn
+            if key != self._speaking:
+                self._note(self._speaking, *self._model.end_stream())
+                self._speaking = key
+            seconds, converted = self._model.convert(taken, rate)
+            if seconds:
+                self._note(key, *self._model.place(round(self._now(0.0) * self._rate), converted))
+
     def _heard(self, event: AudioDelta) -> None:
-        self.write_model(event.audio, event.sample_rate, event.item_id)
+        self._add_model(event.audio, event.sample_rate, event.item_id)
 
     def _interrupted(self, event: Interrupted) -> None:
         self.interrupt(event.item_id, event.heard_ms)
@@ -255,25 +291,22 @@ class CallRecorder:
 class _Side:
     """One channel: where it ends, and what its resampler holds back."""
 
-    def __init__(self, channel: int, rate: int, disk: _Disk) -> None:
+    def __init__(self, channel: int, rate: int, disk: Disk) -> None:
         self.end = 0
         self._channel = channel
         self._rate = rate
         self._disk = disk
         self._resampler: tuple[int, Resampler] | None = None
 
-    def convert(self, samples: Any, rate: int) -> tuple[float, Samples]:
+    def convert(self, samples: Samples, rate: int) -> tuple[float, Samples]:
         """The seconds that samples last, and themselves at the rate of the file, less what is held back."""
-        from voicewire._voicewire import Resampler, copy_samples
-
-        taken = copy_samples(samples)
         if self._resampler is not None and self._resampler[0] != rate:
             self.end_stream()
         if rate == self._rate:
-            return len(taken) / rate, taken
+            return len(samples) / rate, samples
         if self._resampler is None:
             self._resampler = (rate, Resampler(rate, self._rate))
-        return len(taken) / rate, self._resampler[1].process(taken)
+        return len(samples) / rate, self._resampler[1].process(samples)
 
     def place(self, at: int, samples: Samples) -> tuple[int, int]:
         """Append samples, behind a gap where ``at`` is well behind the end; returns place and length."""
@@ -297,59 +330,15 @@ class _Side:
             self.end = at
 
 
-class _Disk:
-    """The thread that writes, in order; the first error ends the writing."""
+def _talking(client: object) -> RealtimeClient:
+    """The client that hears each chunk that is sent."""
+    from voicewire.client import RealtimeClient
+    from voicewire.sync_client import SyncRealtimeClient
 
-    def __init__(self, files: StereoFiles, capacity: int) -> None:
-        self.files = files
-        self.error: OSError | None = None
-        self.dropped = 0
-        self._capacity = capacity
-        self._waiting = 0
-        self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="voicewire-recorder", daemon=True)
-        self._thread.start()
-
-    def write(self, channel: int, at: int, samples: Samples) -> None:
-        """Write samples soon, or drop them where too many wait."""
-        with self._lock:
-            is_full = self._waiting + len(samples) > self._capacity
-            if is_full:
-                self.dropped += len(samples)
-            else:
-                self._waiting += len(samples)
-        if not is_full:
-            self.put(self._write, channel, at, samples)
-
-    def put(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Do something soon, behind what waits."""
-        self._jobs.put((job, arguments))
-
-    def close(self) -> None:
-        """Wait until all is done."""
-        self._jobs.put(None)
-        self._thread.join()
-        if self.error is not None:
-            raise self.error
-
-    def _write(self, channel: int, at: int, samples: Samples) -> None:
-        with self._lock:
-            self._waiting -= len(samples)
-        self.files.write(channel, at, samples)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if self.error is None:
-                self._try(*job)
-        self._try(self.files.close, ())
-
-    def _try(self, job: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        try:
-            job(*arguments)
-        except OSError as error:
-            self.error = self.error or error
-            log.error("recording stopped: %s", error)
+    talking = client._client if isinstance(client, SyncRealtimeClient) else client
+    if not isinstance(talking, RealtimeClient):
+        raise TypeError(f"client is neither a RealtimeClient nor a SyncRealtimeClient: {type(client).__name__}")
+    return talking
 
 
 def _place_of(pieces: list[list[int]], heard: int) -> int:

@@ -72,3 +72,16 @@ async def test_a_recorder_that_was_detached_hears_no_more(client: vw.RealtimeCli
     recorder.close()
 
     assert len(read(tmp_path / "call.wav")) == 0
+
+
+def test_a_call_of_a_sync_client_is_recorded(simulator: vw.Simulator, tmp_path: Path) -> None:
+    client = vw.SyncRealtimeClient("openai/gpt-realtime", url=simulator.url, api_key="sk-test")
+    with vw.CallRecorder(tmp_path / "call.wav") as recorder:
+        recorder.attach(client)
+        with client:
+            client.send_audio(np.ones(2_400, np.int16))
+            reply = client.ask("Hello.")
+
+    frames = read(tmp_path / "call.wav")
+    assert frames[:2_400, 0].tolist() == [1] * 2_400
+    assert np.count_nonzero(frames[:, 1]) == np.count_nonzero(reply.audio)

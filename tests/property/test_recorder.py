@@ -271,7 +271,15 @@ def test_a_closed_recorder_takes_no_more(tmp_path: Path) -> None:
     recorder = vw.CallRecorder(tmp_path / "call.wav", RATE, clock=Clock())
     recorder.write_user(tone(100), RATE)
     recorder.close()
-    recorder.write_user(tone(100), RATE)
+
+    with pytest.raises(vw.VoicewireError, match="recorder is closed"):
+        recorder.write_user(tone(100), RATE)
+    with pytest.raises(vw.VoicewireError, match="recorder is closed"):
+        recorder.write_model(tone(100), RATE)
+    with pytest.raises(vw.VoicewireError, match="recorder is closed"):
+        recorder.attach(vw.RealtimeClient("sim/demo"))
+    recorder.interrupt()
+    recorder.flush()
 
     assert len(read(tmp_path / "call.wav")) == 800
 

@@ -282,6 +282,20 @@ async def test_a_stopped_microphone_can_start_again() -> None:
     assert int(chunk[0]) == 2
 
 
+async def test_a_microphone_that_starts_again_on_a_device_that_knows_its_rate_gives_its_samples() -> None:
+    backend = FakeBackend(rates={48_000})
+    microphone = Microphone(backend=backend)
+    async with microphone:
+        backend.record(np.ones(960))
+    backend.rates = None
+
+    async with microphone:
+        backend.record(np.full(CHUNK, 2))
+        chunk = await soon(anext(microphone))
+
+    assert chunk.tolist() == [2] * CHUNK
+
+
 async def test_a_microphone_that_gives_zeros_alone_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     backend = FakeBackend()
 
@@ -428,7 +442,7 @@ async def test_more_than_ten_minutes_do_not_wait() -> None:
 @pytest.mark.parametrize(
     ("samples", "error"),
     [
-        (np.zeros(4, np.float32), TypeError),
+        (np.zeros(4, np.float64), TypeError),
         ([1, 2], TypeError),
         (np.zeros((2, 2), np.int16), ValueError),
         (b"odd", ValueError),

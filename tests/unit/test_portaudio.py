@@ -85,7 +85,7 @@ async def test_portaudio_mixes_two_channels_where_there_is_no_mono(library: Fake
         library.streams[0].options["callback"](recorded, CHUNK, None, SimpleNamespace(input_overflow=False))
         chunk = await soon(anext(microphone))
 
-    assert set(chunk) == {15}
+    assert set(chunk) == {16}
 
 
 async def test_portaudio_plays_mono_on_two_channels_where_there_is_no_mono(library: FakeLibrary) -> None:
@@ -137,19 +137,29 @@ def test_without_sounddevice_the_error_says_what_to_install(monkeypatch: pytest.
     assert caught.value.reason == "missing_library"
 
 
-def test_without_portaudio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Missing:
+@pytest.mark.parametrize(
+    ("raised", "part", "reason"),
+    [
+        (OSError("PortAudio library not found"), "apt install libportaudio2", "missing_library"),
+        (PortAudioError("Error initializing PortAudio", -9999), "the sound system cannot be used", "no_device"),
+    ],
+    ids=["no PortAudio", "no sound system"],
+)
+def test_a_library_that_cannot_be_loaded_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, part: str, reason: str
+) -> None:
+    class Failing:
         def find_spec(self, name: str, path: object = None, target: object = None) -> None:
             if name == "sounddevice":
-                raise OSError("PortAudio library not found")
+                raise raised
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [Failing(), *sys.meta_path])
 
-    with pytest.raises(vw.DeviceError, match="apt install libportaudio2") as caught:
+    with pytest.raises(vw.DeviceError, match=part) as caught:
         list_devices()
 
-    assert caught.value.reason == "missing_library"
+    assert caught.value.reason == reason
 
 
 def test_importing_the_devices_loads_no_sound_library() -> None:

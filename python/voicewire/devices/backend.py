@@ -11,7 +11,19 @@ from voicewire.exceptions import ConfigError, DeviceError
 if TYPE_CHECKING:
     from voicewire.audio import Samples
 
-__all__ = ["Backend", "Device", "Direction", "End", "Fill", "Latency", "Stream", "Take", "choose", "list_devices"]
+__all__ = [
+    "Backend",
+    "Device",
+    "Direction",
+    "End",
+    "Fill",
+    "Latency",
+    "Stream",
+    "Take",
+    "choose",
+    "list_devices",
+    "open_stream",
+]
 
 Direction: TypeAlias = Literal["input", "output"]
 Latency: TypeAlias = float | Literal["low", "high"]
@@ -115,6 +127,49 @@ def choose(devices: Sequence[Device], wanted: int | str | None, direction: Direc
         listed = "; ".join(map(str, found or fitting))
         raise ConfigError(f"{what} device={wanted!r}, choose one of: {listed}", field="device")
     return found[0].index
+
+
+def open_stream(
+    backend: Backend,
+    wanted: int | str | None,
+    direction: Direction,
+    sample_rate: int,
+    opened: Callable[[int | None, int], Stream],
+) -> tuple[Stream, int]:
+    """Open a device at a rate, or at its own where it does not know that one.
+
+    Args:
+        backend: What knows the devices.
+        wanted: Which one, as for ``choose``.
+        direction: What it is for.
+        sample_rate: Hz that are wished for.
+        opened: Opens the device of an index at a rate.
+
+    Returns:
+        The stream, which is not started, and its rate.
+
+    Raises:
+        ConfigError: No device or more than one fits.
+        DeviceError: It can be opened at neither rate.
+    """
+    devices = backend.devices()
+    device = choose(devices, wanted, direction)
+    try:
+        return opened(device, sample_rate), sample_rate
+    except DeviceError as error:
+        own = _own_rate(devices, device, direction)
+        if error.reason != "format" or own in (0, sample_rate):
+            raise
+    return opened(device, own), own
+
+
+def _own_rate(devices: Sequence[Device], device: int | None, direction: Direction) -> int:
+    """The rate that a device prefers, 0 where that is unknown."""
+    for known in devices:
+        is_default = known.is_default_input if direction == "input" else known.is_default_output
+        if known.index == device or (device is None and is_default):
+            return known.sample_rate
+    return 0
 
 
 def _named(devices: Sequence[Device], wanted: str) -> list[Device]:

@@ -83,10 +83,13 @@ class FileBackend:
 
         if self._speaker is None:
             raise DeviceError.of("no_device", "no file to write")
-        file = wave.open(os.fspath(self._speaker), "wb")  # noqa: SIM115  (closed with the stream)
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
+        with contextlib.ExitStack() as files:
+            # Not by wave.open: where that cannot open a path, it fails a second time when it is collected.
+            file = files.enter_context(wave.open(files.enter_context(open(self._speaker, "wb")), "wb"))
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(sample_rate)
+            close = files.pop_all().close
         block = np.zeros(max(1, round(sample_rate * _BLOCK_S)), np.int16)
 
         def tick() -> bool:
@@ -94,7 +97,7 @@ class FileBackend:
             file.writeframesraw(block.astype("<i2", copy=False).tobytes())
             return True
 
-        return _Ticker(len(block) / sample_rate, tick, lambda: None, file.close)
+        return _Ticker(len(block) / sample_rate, tick, lambda: None, close)
 
 
 class _Ticker:
@@ -144,7 +147,7 @@ def _read(path: str | os.PathLike[str], sample_rate: int, silence_s: float) -> S
     try:
         samples, rate = read_wav(path)
     except ValueError as error:
-        raise ConfigError(f"not a usable WAV file: {os.fspath(path)} ({error})", field="microphone") from error
+        raise ConfigError(f"microphone: {error}", field="microphone") from error
     if rate != sample_rate:
         resampler = Resampler(rate, sample_rate)
         samples = np.concatenate([resampler.process(samples), resampler.flush()])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from voicewire.audio import Samples
+    from voicewire.audio import AudioRing, Samples
 
 __all__ = ["Meter", "dbfs"]
 
@@ -27,27 +27,37 @@ def dbfs(samples: Samples) -> float:
 
 
 class Meter:
-    """Tells the newest level on a loop: when the loop is late, levels in between are left out."""
+    """Tells the newest level on a loop: when the loop is late, levels in between are left out.
 
-    def __init__(self, tell: Callable[[float], object], loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        tell: Takes a level in dBFS.
+        loop: Where it is called.
+        ring: Room for as much as a level is measured over; the meter's own.
+    """
+
+    def __init__(self, tell: Callable[[float], object], loop: asyncio.AbstractEventLoop, ring: AudioRing) -> None:
         self._tell = tell
         self._loop = loop
-        self._level: float | None = None
+        self._ring = ring
+        self._is_awaited = False
 
     def offer(self, samples: Samples) -> None:
-        """Measure a chunk, in the thread of the device."""
-        is_awaited, self._level = self._level is not None, dbfs(samples)
-        if not is_awaited:
+        """Take a chunk, in the thread of the device: nothing is measured there, and no lock is taken."""
+        self._ring.write(samples)
+        if not self._is_awaited:
+            self._is_awaited = True
             call_soon(self._loop, self._show)
 
     def _show(self) -> None:
-        level, self._level = self._level, None
-        if level is not None:
-            self._tell(level)
+        # Before the ring is read: what is written behind that asks again.
+        self._is_awaited = False
+        samples = self._ring.read()
+        if len(samples):
+            self._tell(dbfs(samples))
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-    """Call on a loop from another thread, unless the loop is closed."""
+    """Call on a loop from another thread, unless the loop is closed; no lock is taken, and nothing waited for."""
     try:
         loop.call_soon_threadsafe(call)
     except RuntimeError:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from voicewire import parse
-from voicewire.devices.backend import Backend, Stream, choose, default_backend
+from voicewire.devices.backend import Backend, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter, call_soon
 from voicewire.exceptions import DeviceError
 
@@ -82,7 +83,6 @@ class Microphone:
         """
         if self._stream is None:
             self._loop = asyncio.get_running_loop()
-            self._meter = Meter(self._on_level, self._loop) if self._on_level is not None else None
             self._arrived.clear()
             self._is_over, self._error = False, None
             # Opening a device may take a good part of a second.
@@ -151,18 +151,11 @@ class Microphone:
         return self._lost
 
     def _open(self) -> Stream:
-        backend = self._backend or default_backend()
-        device = choose(backend.devices(), self._device, "input")
-        try:
-            stream = self._opened(backend, device, self._sample_rate)
-        except DeviceError as error:
-            own = _own_rate(backend, device)
-            if error.reason != "format" or own in (0, self._sample_rate):
-                raise
-            from voicewire.audio import Resampler
+        from voicewire.audio import Resampler
 
-            stream = self._opened(backend, device, own)
-            self._resampler = Resampler(own, self._sample_rate)
+        backend = self._backend or default_backend()
+        stream, rate = open_stream(backend, self._device, "input", self._sample_rate, partial(self._opened, backend))
+        self._resampler = None if rate == self._sample_rate else Resampler(rate, self._sample_rate)
         stream.start()
         return stream
 
@@ -172,10 +165,12 @@ class Microphone:
         self._dropped, self._chunk = self.dropped, max(1, rate * self._chunk_ms // 1000)
         # A real-time thread writes it: without a lock, and without memory of its own.
         self._ring = AudioRing(self._queue_ms, rate)
+        if self._on_level is not None and self._loop is not None:
+            self._meter = Meter(self._on_level, self._loop, AudioRing(self._chunk_ms, rate))
         return backend.open_input(device, rate, self._chunk, self._take, self._ended)
 
     def _take(self, samples: Samples, lost: bool) -> None:
-        """Take a chunk, in the thread of the device."""
+        """Take a chunk, in the thread of the device, which waits for nobody here."""
         self._lost += lost
         if self._ring is not None:
             self._ring.write(samples)
@@ -187,14 +182,15 @@ class Microphone:
             call_soon(self._loop, self._arrived.set)
 
     def _look_for_silence(self, samples: Samples) -> None:
-        """Systems that withhold a microphone give zeros in place of an error: say so once."""
+        """Systems that withhold a microphone give zeros in place of an error: say so once, where logging may wait."""
         if self._zeros is None or samples.any():
             self._zeros = None
             return
         self._zeros += 1
         if self._zeros * self._chunk_ms >= _SUSPICIOUS_MS:
             self._zeros = None
-            log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
+            if self._loop is not None:
+                call_soon(self._loop, _warn_of_zeros)
 
     def _ended(self, error: DeviceError | None) -> None:
         if self._loop is not None:
@@ -217,12 +213,8 @@ class Microphone:
         return chunk if self._resampler is None else self._resampler.process(chunk)
 
 
-def _own_rate(backend: Backend, device: int | None) -> int:
-    """The rate that a device prefers, 0 where that is unknown."""
-    for known in backend.devices():
-        if known.index == device or (device is None and known.is_default_input):
-            return known.sample_rate
-    return 0
+def _warn_of_zeros() -> None:
+    log.warning("the microphone gives nothing but zeros: is it muted, or its use not permitted?")
 
 
 _SUSPICIOUS_MS = 2_000

@@ -18,7 +18,7 @@ class PortAudio:
     """The devices that PortAudio knows; mono, or the mean of two channels where a device has no mono.
 
     Raises:
-        DeviceError: sounddevice or the PortAudio library is missing.
+        DeviceError: sounddevice or the PortAudio library is missing, or finds no sound system.
     """
 
     def __init__(self) -> None:
@@ -28,6 +28,9 @@ class PortAudio:
             raise DeviceError.of("missing_library", "sounddevice is not installed") from error
         except OSError as error:
             raise DeviceError.of("missing_library", "the PortAudio library is not installed") from error
+        except Exception as error:
+            # Its own PortAudioError, which cannot be named where the import fails.
+            raise _told("the sound system cannot be used", error) from error
         self._library: Any = sounddevice
 
     def devices(self) -> list[Device]:
@@ -126,13 +129,12 @@ class _Stream:
 
 
 def _mono(recorded: Any) -> Samples:
-    import numpy as np
+    from voicewire.audio import mix_down
 
     if recorded.shape[1] == 1:
         first: Samples = recorded[:, 0]
         return first
-    mixed: Samples = (recorded.astype(np.int32).sum(axis=1) // recorded.shape[1]).astype(np.int16)
-    return mixed
+    return mix_down(recorded)
 
 
 def _told(what: str, error: Exception | None) -> DeviceError:

@@ -7,11 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from voicewire import parse
-from voicewire.devices.backend import Backend, Device, Latency, Stream, choose, default_backend
+from voicewire.devices.backend import Backend, Latency, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter
 from voicewire.exceptions import DeviceError
 from voicewire.playback import PlaybackClock
@@ -67,13 +68,21 @@ class Speaker:
         self._on_level = on_level
         self._backend = backend
         self._stream: Stream | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._meter: Meter | None = None
         self._error: DeviceError | None = None
         self._resamplers: dict[int, Resampler] = {}
+        # Of those who play and flush. The device's thread takes no lock: it takes chunks out, and skips those of an
+        # older generation.
         self._lock = threading.Lock()
         self._queue: deque[_Chunk] = deque()
-        self._queued = 0
+        self._generation = 0
+        self._put = 0
         self._dry: str | None = None
+        # The device's thread alone writes these: what it plays, its samples so far, what the clock was not told yet.
+        self._playing: _Chunk | None = None
+        self._taken = 0
+        self._untold: deque[tuple[int, str]] = deque()
         self._underruns = self._late = 0
         self._dropped_s = 0.0
         self._clock = PlaybackClock()
@@ -88,8 +97,7 @@ class Speaker:
             ConfigError: No device or more than one fits ``device``; it lists them.
         """
         if self._stream is None:
-            loop = asyncio.get_running_loop()
-            self._meter = Meter(self._on_level, loop) if self._on_level is not None else None
+            self._loop = asyncio.get_running_loop()
             self._error = None
             # Opening a device may take a good part of a second.
             self._stream = await asyncio.to_thread(self._open)
@@ -115,34 +123,34 @@ class Speaker:
         """Queue samples of an item; those of an item that was flushed are dropped. Before ``start`` they wait.
 
         Args:
-            samples: 1-D int16 array, or bytes-like int16 little-endian.
+            samples: Anything that ``send_audio`` takes; it is copied.
             item_id: Whose they are, for ``clock``.
             sample_rate: Hz; None means the speaker's.
 
         Raises:
             DeviceError: The device failed or went away.
-            TypeError: ``samples`` is something else.
-            ValueError: More than one dimension, an odd byte count, or a rate out of range.
+            TypeError: ``samples`` is no audio.
+            ValueError: More than one dimension, an odd byte count, NaN, or a rate out of range.
         """
-        from voicewire.audio import as_int16
+        from voicewire._voicewire import copy_samples
 
         if self._error is not None:
             raise self._error
-        array = as_int16("samples", samples)
+        array = copy_samples(samples)
         rate = self._sample_rate if sample_rate is None else parse.integer("sample_rate", sample_rate, 4_000, 192_000)
         if self._clock.is_flushed(item_id) or len(array) == 0:
             return
-        # Before the lock, so that the device's thread does not wait for it.
-        chunk = _Chunk(self._resampled(array, rate), item_id or "", len(array))
+        resampled = self._resampled(array, rate)
         with self._lock:
-            if self._queued + len(chunk.samples) > _LONGEST_QUEUE_S * self._device_rate:
+            chunk = _Chunk(resampled, item_id or "", len(array), self._generation)
+            if self._put - self._taken + len(resampled) > _LONGEST_QUEUE_S * self._device_rate:
                 self._dropped_s += len(array) / rate
                 return
             self._underruns += self._dry == chunk.item_id
             self._dry = None
             self._clock.receive(item_id, len(array), rate)
             self._queue.append(chunk)
-            self._queued += len(chunk.samples)
+            self._put += len(resampled)
 
     def flush(self) -> int:
         """Fall silent and forget what waits.
@@ -152,8 +160,9 @@ class Speaker:
             which it was given.
         """
         with self._lock:
+            self._generation += 1
             self._queue.clear()
-            self._queued, self._dry = 0, None
+            self._put, self._dry = self._taken, None
             last = self._clock.items[-1:]
             cut = self._clock.flush()
             for resampler in self._resamplers.values():
@@ -211,37 +220,48 @@ class Speaker:
         return self._dropped_s * 1000
 
     def _open(self) -> Stream:
+        from voicewire.audio import AudioRing
+
         backend = self._backend or default_backend()
-        devices = backend.devices()
-        device = choose(devices, self._device, "output")
-        try:
-            stream = backend.open_output(device, self._device_rate, self._latency, self._fill, self._ended)
-        except DeviceError as error:
-            own = next((known.sample_rate for known in devices if _is(known, device)), self._device_rate)
-            if error.reason != "format" or own == self._device_rate:
-                raise
-            stream = backend.open_output(device, own, self._latency, self._fill, self._ended)
-            self._change_rate(own)
+        stream, rate = open_stream(backend, self._device, "output", self._device_rate, partial(self._opened, backend))
+        self._change_rate(rate)
+        if self._on_level is not None and self._loop is not None:
+            self._meter = Meter(self._on_level, self._loop, AudioRing(_LEVEL_MS, self._device_rate))
         stream.start()
         return stream
 
+    def _opened(self, backend: Backend, device: int | None, rate: int) -> Stream:
+        return backend.open_output(device, rate, self._latency, self._fill, self._ended)
+
     def _fill(self, out: Samples, late: bool) -> None:
-        """Give the device what it plays next, in its thread."""
+        """Give the device what it plays next, in its thread, which waits for nobody here."""
         self._late += late
         at = 0
-        with self._lock:
-            while at < len(out) and self._queue:
-                chunk = self._queue[0]
-                count, heard = chunk.take(out[at:])
-                at += count
-                self._queued -= count
-                self._clock.advance(heard, chunk.item_id)
-                if chunk.is_empty:
-                    self._queue.popleft()
-                    self._dry = chunk.item_id
-            out[at:] = 0
+        while at < len(out) and (chunk := self._next()) is not None:
+            count, heard = chunk.take(out[at:])
+            at += count
+            self._taken += count
+            self._untold.append((heard, chunk.item_id))
+        out[at:] = 0
+        # Where somebody is in the clock, the next call tells.
+        while self._untold and self._clock.try_advance(*self._untold[0]):
+            self._untold.popleft()
         if self._meter is not None:
             self._meter.offer(out)
+
+    def _next(self) -> _Chunk | None:
+        """What the device's thread plays, or None where nothing waits."""
+        chunk = self._playing
+        while chunk is None or chunk.is_played or chunk.generation != self._generation:
+            try:
+                self._playing = self._queue.popleft()
+            except IndexError:
+                if chunk is not None and chunk.is_played:
+                    self._dry = chunk.item_id
+                self._playing = None
+                return None
+            chunk = self._playing
+        return chunk
 
     def _ended(self, error: DeviceError | None) -> None:
         self._error = error
@@ -257,14 +277,16 @@ class Speaker:
         return self._resamplers[rate].process(samples)
 
     def _change_rate(self, rate: int) -> None:
-        """The device knows another rate only; what waits already is converted."""
+        """Where the device knows another rate only, what waits already is converted."""
         from voicewire.audio import Resampler
 
+        if rate == self._device_rate:
+            return
         with self._lock:
             for chunk in self._queue:
                 converter = Resampler(self._device_rate, rate)
                 chunk.samples = converter.process(chunk.samples)
-            self._queued = sum(len(chunk.samples) for chunk in self._queue)
+            self._put = self._taken + sum(len(chunk.samples) for chunk in self._queue)
             self._resamplers.clear()
             self._device_rate = rate
 
@@ -276,6 +298,7 @@ class _Chunk:
     samples: Samples
     item_id: str
     count: int
+    generation: int
     at: int = 0
     told: int = 0
 
@@ -284,17 +307,16 @@ class _Chunk:
         count = min(len(out), len(self.samples) - self.at)
         out[:count] = self.samples[self.at : self.at + count]
         self.at += count
-        reached = self.count if self.is_empty else self.count * self.at // len(self.samples)
+        is_over = self.at >= len(self.samples)
+        reached = self.count if is_over else self.count * self.at // len(self.samples)
         before, self.told = self.told, reached
         return count, reached - before
 
     @property
-    def is_empty(self) -> bool:
-        return self.at >= len(self.samples)
+    def is_played(self) -> bool:
+        # Not by its samples: a chunk may be too short to have any at the device's rate, and still counts.
+        return self.told == self.count
 
 
-def _is(known: Device, device: int | None) -> bool:
-    return known.is_default_output if device is None else known.index == device
-
-
+_LEVEL_MS = 20
 _LONGEST_QUEUE_S = 600

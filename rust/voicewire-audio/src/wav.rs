@@ -14,7 +14,7 @@ pub struct Wav {
     pub sample_rate: u32,
     /// Channels of the file.
     pub channels: u16,
-    /// Mono: several channels are mixed by their mean.
+    /// Mono: several channels are mixed by their mean, rounded to nearest even.
     pub samples: Vec<i16>,
 }
 
@@ -49,34 +49,38 @@ pub fn read_wav(bytes: &[u8]) -> Result<Wav, WavError> {
     if channels == 0 || sample_rate == 0 {
         return Err(WavError::NotWav);
     }
-    let samples = mix(&interleaved(reader)?, usize::from(channels));
+    let samples = mono(reader)?;
     if samples.is_empty() {
         return Err(WavError::Empty);
     }
     Ok(Wav { sample_rate, channels, samples })
 }
 
-fn interleaved(mut reader: WavReader<Cursor<Vec<u8>>>) -> Result<Vec<i16>, WavError> {
-    let WavSpec { bits_per_sample, sample_format, .. } = reader.spec();
-    if sample_format == SampleFormat::Float {
-        let floats: Result<Vec<f32>, _> = reader.samples::<f32>().collect();
-        let mut samples = Vec::new();
-        float_to_pcm16(&floats.map_err(|error| refusal(&error))?, &mut samples)
-            .map_err(|error| WavError::Unsupported(error.to_string()))?;
-        return Ok(samples);
+fn mono(mut reader: WavReader<Cursor<Vec<u8>>>) -> Result<Vec<i16>, WavError> {
+    let WavSpec { channels, bits_per_sample, sample_format, .. } = reader.spec();
+    if sample_format == SampleFormat::Int {
+        let samples: Result<Vec<i32>, _> = reader.samples::<i32>().collect();
+        return Ok(mixed(&samples.map_err(|error| refusal(&error))?, channels, bits_per_sample));
     }
-    let bits = u32::from(bits_per_sample);
-    let samples: Result<Vec<i32>, _> = reader.samples::<i32>().collect();
-    let scaled = |sample: i32| if bits >= 16 { sample >> (bits - 16) } else { sample << (16 - bits) };
-    Ok(samples.map_err(|error| refusal(&error))?.into_iter().map(|sample| scaled(sample) as i16).collect())
+    let floats: Result<Vec<f32>, _> = reader.samples::<f32>().collect();
+    let mut samples = Vec::new();
+    float_to_pcm16(&floats.map_err(|error| refusal(&error))?, &mut samples)
+        .map_err(|error| WavError::Unsupported(error.to_string()))?;
+    Ok(mixed(&samples, channels, 16))
 }
 
-fn mix(interleaved: &[i16], channels: usize) -> Vec<i16> {
-    if channels == 1 {
-        return interleaved.to_vec();
-    }
-    let mean = |frame: &[i16]| (frame.iter().map(|&sample| i32::from(sample)).sum::<i32>() / frame.len() as i32) as i16;
-    interleaved.chunks_exact(channels).map(mean).collect()
+/// The mean of each frame, at 16 bits; rounded once, to nearest even, and saturating.
+fn mixed<T: Copy + Into<i64>>(samples: &[T], channels: u16, bits: u16) -> Vec<i16> {
+    let (up, divisor) = (16u16.saturating_sub(bits), i64::from(channels) << bits.saturating_sub(16));
+    let sum = |frame: &[T]| frame.iter().map(|&sample| sample.into()).sum::<i64>();
+    samples.chunks_exact(usize::from(channels)).map(|frame| nearest(sum(frame) << up, divisor)).collect()
+}
+
+/// A quotient rounded to the nearest integer, of two to the even one; `divisor` is positive.
+fn nearest(dividend: i64, divisor: i64) -> i16 {
+    let (lower, rest) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
+    let is_up = 2 * rest > divisor || (2 * rest == divisor && lower % 2 != 0);
+    (lower + i64::from(is_up)).clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
 }
 
 /// A copy of the file whose data chunk ends, on a whole frame, where the file does.

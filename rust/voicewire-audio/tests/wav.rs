@@ -26,6 +26,20 @@ fn several_channels_are_mixed_by_their_mean() {
 }
 
 #[test]
+fn the_mean_of_channels_is_rounded_to_nearest_even() {
+    let frames = [0i16, 1, 1, 2, 2, 3, 0, -1, -1, -2, -2, -3];
+    assert_eq!(read_wav(&file(2, 16, SampleFormat::Int, &frames)).unwrap().samples, [0, 2, 2, 0, -2, -2]);
+    assert_eq!(read_wav(&file(3, 16, SampleFormat::Int, &[1i16, 1, 0, -1, -1, 0])).unwrap().samples, [1, -1]);
+}
+
+#[test]
+fn more_than_16_bits_are_rounded_to_nearest_even_and_saturate() {
+    let samples = [0x0180i32, 0x0280, 0x0281, -0x0180, 0x7f_ffff, -0x80_0000];
+    let read = read_wav(&file(1, 24, SampleFormat::Int, &samples)).unwrap();
+    assert_eq!(read.samples, [2, 2, 3, -2, i16::MAX, i16::MIN]);
+}
+
+#[test]
 fn other_depths_are_scaled() {
     assert_eq!(read_wav(&file(1, 24, SampleFormat::Int, &[0x12_3456i32])).unwrap().samples, [0x1234]);
     assert_eq!(read_wav(&file(1, 32, SampleFormat::Int, &[i32::MIN])).unwrap().samples, [i16::MIN]);

@@ -32,9 +32,10 @@ pub(crate) fn base64_encode(samples: &Bound<'_, PyAny>) -> PyResult<String> {
 /// Raises `ValueError` for anything but the standard alphabet with padding, and for an odd byte count.
 #[pyfunction]
 pub(crate) fn base64_decode<'py>(py: Python<'py>, text: &str) -> PyResult<Samples<'py>> {
-    let decoded = base64::decode_pcm16(text.as_bytes()).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let decoded =
+        base64::decode_pcm16(text.as_bytes()).map_err(|error| PyValueError::new_err(format!("text is {error}")))?;
     if decoded.odd_byte {
-        return Err(PyValueError::new_err(format!("odd byte count: {}", decoded.samples.len() * 2 + 1)));
+        return Err(PyValueError::new_err(format!("text has an odd byte count: {}", decoded.samples.len() * 2 + 1)));
     }
     Ok(PyArray1::from_vec(py, decoded.samples))
 }

@@ -20,11 +20,12 @@ type Samples<'py> = Bound<'py, PyArray1<i16>>;
 /// Ten minutes.
 const LONGEST_MS: f64 = 600_000.0;
 
-/// Copy audio, anything that `send_audio` takes, as int16.
+/// Copy audio, anything that `send_audio` takes, as int16; `name` is the argument that errors tell of.
 #[pyfunction]
-pub(crate) fn copy_samples<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Samples<'py>> {
+#[pyo3(signature = (samples, name="samples"))]
+pub(crate) fn copy_samples<'py>(py: Python<'py>, samples: &Bound<'py, PyAny>, name: &str) -> PyResult<Samples<'py>> {
     let mut copied = Vec::new();
-    samples::read(samples, "samples", &mut copied)?;
+    samples::read(samples, name, &mut copied)?;
     Ok(PyArray1::from_vec(py, copied))
 }
 
