@@ -15,9 +15,11 @@ use voicewire_proto::{
     AudioEncoder, Body, Command, Error, Event, Malformed, Message, Outcome, Protocol, ReceiptId, Secrets, Settled,
 };
 
+use crate::clock;
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::downlink::Downlink;
 use crate::inbox::{ConnectFailure, Delivery, Inbox, Item};
+use crate::inline;
 use crate::io;
 use crate::keepalive::{Due, Keepalive};
 use crate::link::{Link, Step};
@@ -72,7 +74,7 @@ pub(crate) enum Left {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol } = plan;
+        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol, inline: _ } = plan;
         let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
@@ -113,7 +115,7 @@ impl Driver {
 
     /// One attempt, from the name lookup to the ready session.
     pub(crate) async fn connect(&mut self) -> Result<Link, ConnectFailure> {
-        let deadline = tokio::time::Instant::now() + self.timeouts.connect;
+        let deadline = Instant::now() + self.timeouts.connect;
         let opened = tokio::select! {
             opened = socket::open(&self.target, deadline) => opened.map_err(ConnectFailure::Connect)?,
             () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
@@ -124,7 +126,7 @@ impl Driver {
         tokio::select! {
             greeted = self.greeting(&mut link) => greeted?,
             () = closing(&shared) => return Err(ConnectFailure::Cancelled),
-            () = tokio::time::sleep_until(deadline) => {
+            () = clock::sleep_until(deadline) => {
                 return Err(ConnectFailure::Connect(self.no_greeting()));
             }
         }
@@ -224,7 +226,7 @@ impl Driver {
             }
             taken += 1;
             let is_full = self.shared.held() + self.pending_weight() >= self.shared.limits.inbox_bytes;
-            if is_full || taken == MESSAGES_PER_TURN {
+            if is_full || taken == MESSAGES_PER_TURN || inline::has_taken_enough() {
                 break;
             }
             match poll_fn(|cx| Poll::Ready(link.websocket.poll_next_unpin(cx))).await {
@@ -456,7 +458,7 @@ impl Driver {
     async fn peer_closed(&mut self, link: &mut Link, frame: Option<CloseFrame>) -> End {
         let (code, reason) = close_words(frame, &self.secrets);
         // tungstenite has queued the answer; a dead peer cannot hold us up.
-        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush());
+        let flushed = clock::timeout(self.timeouts.close, link.websocket.flush());
         let _ = flushed.await;
         if link.deadline.is_some() {
             return End { code: 1000, reason: String::new(), clean: true, error: None };
