@@ -9,7 +9,7 @@ from typing import Any
 
 from voicewire.models import flags_of
 
-__all__ = ["Capabilities", "capabilities_of", "facts_of", "profile_of"]
+__all__ = ["Capabilities", "capabilities_of", "facts_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +100,6 @@ def capabilities_of(dialect: str, model: str) -> Capabilities:
     known: dict[str, Any] = {field.name: facts[field.name] for field in fields(Capabilities) if field.name in facts}
     known.update((name, tuple(value)) for name, value in known.items() if isinstance(value, list))
     return Capabilities(**known)
-
-
-def profile_of(dialect: str, model: str) -> dict[str, Any]:
-    """What the core has to know of a model."""
-    return flags_of(dialect, model)
 
 
 @cache

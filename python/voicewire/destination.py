@@ -12,15 +12,16 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from voicewire import parse
-from voicewire.capabilities import profile_of
 from voicewire.exceptions import ConfigError
 from voicewire.keys import Grant, TokenProvider, read_token
+from voicewire.models import flags_of
 from voicewire.providers import (
     Provider,
     dialect_of,
     has_own_address,
     provider_of,
     resource_of,
+    speaks_gemini,
     split_model,
     vertex_url,
 )
@@ -84,14 +85,14 @@ class Destination:
         if call_id is not None:
             check_call_id(call_id)
             provider = provider or (None if model is not None and "/" in model else "openai")
-        if provider is None and dialect in ("gemini", "vertex") and "/" not in (model or ""):
+        if provider is None and speaks_gemini(dialect or "") and "/" not in (model or ""):
             provider = "gemini"  # which alone speaks like that: its keys and prices count
         provider, model = split_model(model, provider, url)
         for name, value in (("project", project), ("location", location)):
             if value is not None and not _PLACE.fullmatch(parse.text(name, value)):
                 raise ConfigError(f"{name} is not made of letters, digits, : . _ and -", field=name, value=value)
         dialect = dialect_of(provider, url, dialect, model, project)
-        if dialect not in ("gemini", "vertex") and (project or location):
+        if not speaks_gemini(dialect) and (project or location):
             name, value = ("project", project) if project else ("location", location)
             raise ConfigError(f"{name} belongs to Gemini on Vertex AI", field=name, value=value)
         if api_key is not None:
@@ -130,7 +131,7 @@ class Destination:
             "url": url or self.address,
             "model": self.model,
             "resource": resource_of(self.dialect, self.model, self.options["project"], self.options["location"]),
-            "profile": profile_of(self.dialect, self.model),
+            "profile": flags_of(self.dialect, self.model),
             "dialect": self.dialect,
             "api_key": key,
             "is_token": self.token_provider is not None,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from voicewire import parse
 from voicewire.exceptions import ConfigError, UnsupportedError
 from voicewire.prices import PriceTable, read_prices
+from voicewire.providers import speaks_gemini
 
 __all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "reconnect_of", "timeouts_for"]
 
@@ -146,7 +147,7 @@ class Reconnect:
 def timeouts_for(dialect: str, timeouts: Timeouts) -> dict[str, Any]:
     """The timeouts ready for JSON; Gemini's pongs take 8 to 30 s under load."""
     words = timeouts.to_dict()
-    if timeouts.ping_timeout is None and dialect in _GOOGLE:
+    if timeouts.ping_timeout is None and speaks_gemini(dialect):
         words["ping_timeout"] = 40.0
     return words
 
@@ -154,11 +155,8 @@ def timeouts_for(dialect: str, timeouts: Timeouts) -> dict[str, Any]:
 def reconnect_of(value: Reconnect | bool | None, dialect: str) -> Reconnect | None:
     """Read the ``reconnect`` option for a dialect; the default is on where it is built."""
     policy = Reconnect.parse(value)
-    if dialect in _GOOGLE:
+    if speaks_gemini(dialect):
         return policy
     if value is not True and policy is not None:
         raise UnsupportedError("reconnect=", "leave it out: it is built for Gemini only, so far")
     return None
-
-
-_GOOGLE = ("gemini", "vertex")

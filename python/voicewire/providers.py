@@ -18,6 +18,7 @@ __all__ = [
     "has_own_address",
     "provider_of",
     "resource_of",
+    "speaks_gemini",
     "split_model",
     "vertex_url",
 ]
@@ -132,6 +133,11 @@ def dialect_of(provider: str, url: str | None, given: str | None, model: str = "
         if "api-version=20" in parts.query:
             return "azure-preview"
     return _PROVIDERS[provider].dialect
+
+
+def speaks_gemini(dialect: str) -> bool:
+    """Whether a dialect is Gemini Live's, by one of its two doors."""
+    return dialect in ("gemini", "vertex")
 
 
 def vertex_url(location: str) -> str:

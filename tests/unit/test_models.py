@@ -12,7 +12,7 @@ import pytest
 from tests.interop.gemini import SHARED
 
 import voicewire as vw
-from voicewire.capabilities import Capabilities, capabilities_of, profile_of
+from voicewire.capabilities import Capabilities, capabilities_of
 from voicewire.models import flags_of
 
 FACTS = SHARED / "protocol" / "gemini_models.json"
@@ -121,7 +121,6 @@ def test_a_model_that_nobody_knows_is_taken_for_the_nearest_family() -> None:
 
 def test_a_service_without_rows_has_the_defaults_of_its_dialect() -> None:
     assert capabilities_of("ga", "gpt-realtime").truncate
-    assert profile_of("ga", "gpt-realtime") == {}
 
 
 def test_an_added_table_wins_over_the_shipped_one() -> None:

@@ -22,6 +22,9 @@ pub enum Law {
 #[error("neither \"ulaw\" nor \"alaw\": {0:?}")]
 pub struct UnknownLaw(pub String);
 
+/// Hz of G.711: it has one rate everywhere.
+pub const SAMPLE_RATE: u32 = 8_000;
+
 /// Appends a byte for each sample.
 pub fn encode(law: Law, samples: &[i16], out: &mut Vec<u8>) {
     let table = law.codes();

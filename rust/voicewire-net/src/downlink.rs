@@ -16,9 +16,6 @@ pub(crate) struct Downlink {
 /// One item's audio.
 #[derive(Debug)]
 struct Stream {
-    from: u32,
-    item_id: Option<Box<str>>,
-    response_id: Option<Box<str>>,
     resampler: Resampler,
     /// What the tail is told with: the last piece, without its samples.
     last: Event,
@@ -37,7 +34,7 @@ impl Downlink {
             Body::Audio { sample_rate, .. } => {
                 let from = *sample_rate;
                 self.wire_rate = Some(from);
-                if self.stream.as_ref().is_some_and(|stream| !stream.continues_with(&event, from)) {
+                if self.stream.as_ref().is_some_and(|stream| !stream.continues_with(&event)) {
                     self.end(&mut deliver);
                 }
                 deliver(self.resampled(event, from, to));
@@ -74,7 +71,7 @@ impl Downlink {
         if self.stream.is_none() {
             // A rate that cannot be worked with is delivered as it came.
             let Ok(resampler) = Resampler::new(from, to) else { return event };
-            self.stream = Some(Stream::new(&event, from, resampler));
+            self.stream = Some(Stream::new(&event, resampler));
         }
         if let (Some(stream), Body::Audio { samples, sample_rate, .. }) = (&mut self.stream, &mut event.body) {
             let mut output = Vec::new();
@@ -102,23 +99,29 @@ impl Downlink {
 }
 
 impl Stream {
-    fn new(event: &Event, from: u32, resampler: Resampler) -> Self {
-        let owned = |text: &Text| event.resolve(text).map(Box::from);
-        let (item_id, response_id): (Option<Box<str>>, Option<Box<str>>) =
-            (owned(&event.item_id), owned(&event.response_id));
+    fn new(event: &Event, resampler: Resampler) -> Self {
+        let owned = |text: &Text| Text::from(event.resolve(text));
         let mut last = Event::ours(Body::Server, event.received_at);
-        last.item_id = Text::from(item_id.as_deref());
-        last.response_id = Text::from(response_id.as_deref());
-        if let Body::Audio { content_index, codec, .. } = event.body {
+        last.item_id = owned(&event.item_id);
+        last.response_id = owned(&event.response_id);
+        if let Body::Audio { sample_rate, content_index, codec, .. } = event.body {
             let (samples, encoded) = (Vec::new(), Text::None);
-            last.body = Body::Audio { samples, sample_rate: from, content_index, codec, encoded };
+            last.body = Body::Audio { samples, sample_rate, content_index, codec, encoded };
         }
-        Self { from, item_id, response_id, resampler, last }
+        Self { resampler, last }
     }
 
-    fn continues_with(&self, event: &Event, from: u32) -> bool {
-        self.from == from
-            && event.resolve(&event.item_id) == self.item_id.as_deref()
-            && event.resolve(&event.response_id) == self.response_id.as_deref()
+    fn continues_with(&self, event: &Event) -> bool {
+        rate_of(&self.last) == rate_of(event)
+            && self.last.resolve(&self.last.item_id) == event.resolve(&event.item_id)
+            && self.last.resolve(&self.last.response_id) == event.resolve(&event.response_id)
+    }
+}
+
+/// Hz of an event's audio.
+fn rate_of(event: &Event) -> Option<u32> {
+    match event.body {
+        Body::Audio { sample_rate, .. } => Some(sample_rate),
+        _ => None,
     }
 }

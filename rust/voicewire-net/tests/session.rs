@@ -71,9 +71,6 @@ impl Protocol for Echo {
     fn dropped_samples(&self) -> u64 {
         0
     }
-    fn audio_encoder(&self) -> AudioEncoder {
-        ENCODER
-    }
     fn close(&mut self, _error: Error) {}
 }
 

@@ -13,6 +13,7 @@ pub mod event;
 pub mod gemini;
 pub mod item;
 mod malformed;
+mod merge;
 pub mod message;
 pub mod openai;
 mod playback;

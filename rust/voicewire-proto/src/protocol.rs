@@ -6,7 +6,6 @@ use crate::command::{Command, CommandId, ReceiptId};
 use crate::error::Error;
 use crate::event::Event;
 use crate::message::Message;
-use crate::uplink::AudioEncoder;
 
 /// A provider's protocol, without I/O and without a clock.
 pub trait Protocol: Send {
@@ -78,9 +77,6 @@ pub trait Protocol: Send {
 
     /// Samples of late audio that were not delivered.
     fn dropped_samples(&self) -> u64;
-
-    /// How audio is wrapped for the wire.
-    fn audio_encoder(&self) -> AudioEncoder;
 
     /// Ends the protocol: every command without an answer settles with `error`.
     fn close(&mut self, error: Error);

@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use voicewire_audio::codec::Codec;
+use voicewire_audio::g711;
 use voicewire_audio::pcm16;
 use voicewire_audio::resample::{MAX_RATE, MIN_RATE};
 
@@ -88,8 +89,8 @@ pub(crate) fn encoding(encoding: Option<&str>, sample_rate: Option<i64>) -> PyRe
         return Err(PyValueError::new_err(problem));
     };
     match (codec, sample_rate) {
-        (Codec::G711(_), Some(rate)) if rate != 8_000 => {
-            Err(PyValueError::new_err(format!("sample_rate of {name} is not 8000 Hz: {rate}")))
+        (Codec::G711(_), Some(rate)) if rate != i64::from(g711::SAMPLE_RATE) => {
+            Err(PyValueError::new_err(format!("sample_rate of {name} is not {} Hz: {rate}", g711::SAMPLE_RATE)))
         }
         _ => Ok(Some(codec)),
     }

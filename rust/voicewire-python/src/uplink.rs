@@ -10,9 +10,6 @@ use voicewire_net::{SendError, Session};
 use crate::errors::send_error;
 use crate::memory::Memory;
 
-/// G.711 has one rate everywhere, Hz.
-const G711_RATE: u32 = 8_000;
-
 /// The resampler of a session's input.
 #[derive(Default)]
 pub(crate) struct Uplink {
@@ -77,8 +74,8 @@ impl Uplink {
         let mut samples = Vec::new();
         g711::decode(law, bytes, &mut samples);
         let encoder = net.audio_encoder();
-        if encoder.codec != Codec::G711(law) || encoder.sample_rate != G711_RATE {
-            return self.send(net, memory, &samples, Some(G711_RATE));
+        if encoder.codec != Codec::G711(law) || encoder.sample_rate != g711::SAMPLE_RATE {
+            return self.send(net, memory, &samples, Some(g711::SAMPLE_RATE));
         }
         // The tail of another source comes first.
         self.flush(net, memory).map_err(AudioError::Send)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{json, Map, Value};
 
-use super::content::{data_url, parts_of, tool_response, user_text, words_of};
+use super::content::{media_of, parts_of, tool_response, user_text, words_of};
 use super::protocol::Gemini;
 use super::talk::Question;
 use crate::command::{Command, ReceiptId};
@@ -78,21 +78,9 @@ impl Gemini {
 
     /// For models that take no turns once they have spoken.
     fn send_in_realtime(&mut self, parts: &[Value], words: &str, respond: bool, receipt: ReceiptId) {
-        for part in parts {
-            let media = match part["type"].as_str() {
-                Some("input_image") => part["image_url"]
-                    .as_str()
-                    .and_then(data_url)
-                    .map(|(mime_type, data)| json!({"video": {"mimeType": mime_type, "data": data}})),
-                Some("input_audio") => {
-                    let mime_type = format!("audio/pcm;rate={}", self.input_rate());
-                    Some(json!({"audio": {"mimeType": mime_type, "data": part["audio"]}}))
-                }
-                _ => None,
-            };
-            if let Some(media) = media {
-                self.push("realtimeInput", media, None);
-            }
+        let input_rate = self.input_rate();
+        for media in parts.iter().filter_map(|part| media_of(part, input_rate)) {
+            self.push("realtimeInput", media, None);
         }
         if !respond {
             self.context.push(user_text(words));
@@ -225,7 +213,8 @@ impl Gemini {
         self.settings.profile.client_content_mid_session || !may_speak
     }
 
-    pub(super) fn input_rate(&self) -> u32 {
-        crate::protocol::Protocol::audio_encoder(self).sample_rate
+    /// Hz of sound within a turn: each message of audio names its rate.
+    fn input_rate(&self) -> u32 {
+        self.backend.audio_encoder(&self.settings.config).sample_rate
     }
 }

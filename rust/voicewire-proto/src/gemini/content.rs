@@ -42,21 +42,35 @@ pub(super) fn tool_response(output: &str) -> Value {
     }
 }
 
+/// The sound or image of a part as a realtime input; None for a text.
+pub(super) fn media_of(part: &Value, input_rate: u32) -> Option<Value> {
+    let name = if part["type"] == "input_image" { "video" } else { "audio" };
+    blob_of(part, input_rate).map(|blob| json!({name: blob}))
+}
+
 fn part_of(part: &Value, input_rate: u32) -> Option<Value> {
     match part["type"].as_str()? {
-        "input_audio" => {
-            let mime_type = format!("audio/pcm;rate={input_rate}");
-            Some(json!({"inlineData": {"mimeType": mime_type, "data": part["audio"]}}))
-        }
-        "input_image" => {
-            let (mime_type, data) = data_url(part["image_url"].as_str()?)?;
-            Some(json!({"inlineData": {"mimeType": mime_type, "data": data}}))
-        }
+        "input_audio" | "input_image" => blob_of(part, input_rate).map(|blob| json!({"inlineData": blob})),
         _ => Some(json!({"text": part["text"]})),
     }
 }
 
+/// Type and bytes of a sound or an image; None for a text, and for an image that is no `data:` URL.
+fn blob_of(part: &Value, input_rate: u32) -> Option<Value> {
+    match part["type"].as_str()? {
+        "input_audio" => {
+            let mime_type = format!("audio/pcm;rate={input_rate}");
+            Some(json!({"mimeType": mime_type, "data": part["audio"]}))
+        }
+        "input_image" => {
+            let (mime_type, data) = data_url(part["image_url"].as_str()?)?;
+            Some(json!({"mimeType": mime_type, "data": data}))
+        }
+        _ => None,
+    }
+}
+
 /// Type and base64 text of a `data:` URL.
-pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
+fn data_url(url: &str) -> Option<(&str, &str)> {
     url.strip_prefix("data:")?.split_once(";base64,")
 }

@@ -321,7 +321,7 @@ impl Gemini {
         if !response.is_stopped {
             self.talk.asked = 0;
         }
-        let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
+        let has_open_calls = self.talk.has_open_calls();
         if !goes_on {
             self.talk.calls.retain(|call| call.answer.is_none());
         }

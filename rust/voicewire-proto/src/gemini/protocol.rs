@@ -18,7 +18,6 @@ use crate::event::{Body, Event, TurnComplete, TurnStatus};
 use crate::message::Message;
 use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
-use crate::uplink::AudioEncoder;
 use crate::usage::Usage;
 
 use super::decode::Reader;
@@ -69,7 +68,6 @@ pub struct Gemini {
     pub(super) ready: bool,
     pub(super) refusal: Option<Error>,
     pub(super) backend: Backend,
-    pub(super) audio_encoder: AudioEncoder,
     settled: VecDeque<Settled>,
     outgoing: VecDeque<Transmit>,
     /// Whether a session was ready before.
@@ -98,7 +96,6 @@ impl Gemini {
     pub fn new(backend: &Backend, settings: Settings) -> Self {
         let talk = Talk::new(settings.profile.speech_events);
         Self {
-            audio_encoder: backend.audio_encoder(&settings.config),
             backend: *backend,
             ids: Ids { prefix: settings.id_prefix.clone(), count: 0 },
             talk,
@@ -193,8 +190,8 @@ impl Gemini {
         let is_whole = response.is_generated && !response.is_stopped;
         let status = if is_whole { TurnStatus::Completed } else { TurnStatus::Cancelled };
         // Calls that the next connection knows of are answered there.
-        let has_open_calls = self.talk.calls.iter().any(|call| call.answer.is_none());
-        let is_final = !self.talk.calls.iter().any(|call| call.answer.is_some());
+        let has_open_calls = self.talk.has_open_calls();
+        let is_final = !self.talk.has_answers();
         let reader = Reader::ours(now);
         self.report_usage(&reader, usage, Some(&response.id));
         let told = TurnComplete { status, usage, is_final, has_open_calls, error: None };
@@ -233,9 +230,9 @@ fn message(kind: &str, value: Value) -> String {
 }
 
 impl Protocol for Gemini {
-    fn start(&mut self, now: Instant) {
+    fn start(&mut self, _now: Instant) {
         self.is_manual = self.settings.config.get("turn_detection").is_some_and(Value::is_null);
-        self.send_setup(now);
+        self.send_setup();
     }
 
     fn receive(&mut self, message: Message, now: Instant) {
@@ -319,10 +316,6 @@ impl Protocol for Gemini {
 
     fn dropped_samples(&self) -> u64 {
         self.late_samples
-    }
-
-    fn audio_encoder(&self) -> AudioEncoder {
-        self.audio_encoder
     }
 
     fn close(&mut self, error: Error) {

@@ -6,6 +6,7 @@ use super::backend::takes_rate;
 use super::content::context_of;
 use super::profile::Profile;
 use crate::config::SessionConfig;
+use crate::merge::merge;
 
 /// A configuration in Gemini's words.
 #[derive(Clone, Debug, Default)]
@@ -259,15 +260,6 @@ fn place(object: &mut Map<String, Value>, path: &str, value: Value) {
             if let Value::Object(inner) = inner {
                 place(inner, rest, value);
             }
-        }
-    }
-}
-
-fn merge(object: &mut Map<String, Value>, extra: &Map<String, Value>) {
-    for (name, value) in extra {
-        match (object.get_mut(name), value) {
-            (Some(Value::Object(known)), Value::Object(extra)) => merge(known, extra),
-            _ => drop(object.insert(name.clone(), value.clone())),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Gemini {
     }
 
     /// Says who we are, and what was.
-    pub(super) fn send_setup(&mut self, _now: Instant) {
+    pub(super) fn send_setup(&mut self) {
         let encoded = encode_setup(&self.settings.profile, &self.settings.config);
         let mut setup = Map::new();
         setup.insert("model".into(), self.settings.model.clone().into());

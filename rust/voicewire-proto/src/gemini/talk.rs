@@ -140,6 +140,11 @@ impl Talk {
         self.calls.iter().any(|call| call.answer.is_some())
     }
 
+    /// Whether the model has called and has no answer yet.
+    pub(super) fn has_open_calls(&self) -> bool {
+        self.calls.iter().any(|call| call.answer.is_none())
+    }
+
     /// Whether a response was asked for and has not begun.
     pub(super) fn is_asked(&self) -> bool {
         self.asked > 0

@@ -24,8 +24,6 @@ impl Gemini {
     pub(super) fn update(&mut self, changes: &SessionConfig, receipt: ReceiptId, now: Instant) {
         let before = self.settings.config.clone();
         self.settings.config.merge(changes);
-        // Each message of audio names its rate.
-        self.audio_encoder = self.backend.audio_encoder(&self.settings.config);
         let change = self.change_since(&before);
         let ignored = self.ignored(&change, changes);
         if change.keys.is_empty() || self.update_in_place(&change) || self.update_by_turn(&change) {
@@ -36,7 +34,6 @@ impl Gemini {
             self.plan_switch(receipt, ignored, now);
         } else {
             self.settings.config = before;
-            self.audio_encoder = self.backend.audio_encoder(&self.settings.config);
             self.refuse_update(&change.keys.join(", "), receipt, now);
         }
     }

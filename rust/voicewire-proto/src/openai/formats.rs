@@ -2,6 +2,7 @@
 
 use serde_json::{json, Map, Value};
 use voicewire_audio::codec::Codec;
+use voicewire_audio::g711;
 
 /// How a service writes audio formats.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +25,6 @@ pub enum Formats {
 
 /// A format in our word, its rate in Hz, and the service's name for the two.
 pub(super) type Name = (&'static str, u32, &'static str);
-
-/// G.711 has one rate everywhere.
-const G711_RATE: u32 = 8_000;
 
 impl Formats {
     /// Hz of what we send.
@@ -86,7 +84,7 @@ impl Formats {
         if let Some(format) = object {
             let (kind, rate) = neutral(format);
             let codec = Codec::named(kind);
-            let usual = matches!(codec, Some(Codec::G711(_))).then_some(G711_RATE);
+            let usual = matches!(codec, Some(Codec::G711(_))).then_some(g711::SAMPLE_RATE);
             return (codec, rate.or(usual).filter(|rate| (4_000..=192_000).contains(rate)));
         }
         let Self::Named { output, .. } = self else { return (None, None) };
@@ -111,7 +109,7 @@ fn neutral(format: &Value) -> (&str, Option<u32>) {
 
 fn typed_rate(rates: &[u32], format: Option<&Value>) -> u32 {
     match format.map(neutral) {
-        Some(("g711_ulaw" | "g711_alaw", _)) => G711_RATE,
+        Some(("g711_ulaw" | "g711_alaw", _)) => g711::SAMPLE_RATE,
         Some((_, Some(rate))) if rates.contains(&rate) => rate,
         _ => rates[0],
     }
@@ -121,8 +119,8 @@ fn typed(rates: &[u32], format: &Value) -> Option<Value> {
     match neutral(format) {
         ("pcm16", None) => Some(json!({"type": "audio/pcm", "rate": rates[0]})),
         ("pcm16", Some(rate)) => rates.contains(&rate).then(|| json!({"type": "audio/pcm", "rate": rate})),
-        ("g711_ulaw", None | Some(G711_RATE)) => Some(json!({"type": "audio/pcmu"})),
-        ("g711_alaw", None | Some(G711_RATE)) => Some(json!({"type": "audio/pcma"})),
+        ("g711_ulaw", None | Some(g711::SAMPLE_RATE)) => Some(json!({"type": "audio/pcmu"})),
+        ("g711_alaw", None | Some(g711::SAMPLE_RATE)) => Some(json!({"type": "audio/pcma"})),
         _ => None,
     }
 }

@@ -20,7 +20,6 @@ use crate::message::{Message, Text};
 use crate::playback::Heard;
 use crate::protocol::{Outcome, Protocol, Settled, Transmit};
 use crate::secret::Secrets;
-use crate::uplink::AudioEncoder;
 
 /// What a session starts with.
 #[derive(Clone, Debug)]
@@ -62,7 +61,6 @@ pub struct OpenAi {
     pub(super) output_codec: Codec,
     /// Whether the user's speech stops a response.
     pub(super) speech_interrupts: bool,
-    audio_encoder: AudioEncoder,
     outgoing: VecDeque<Outgoing>,
     /// Commands of our own making so far.
     own: u64,
@@ -87,7 +85,6 @@ impl OpenAi {
     pub fn new(dialect: &'static Dialect, settings: Settings) -> Self {
         Self {
             dialect,
-            audio_encoder: dialect.audio_encoder(&settings.config),
             output_sample_rate: dialect.output_sample_rate(&settings.config),
             output_codec: dialect.formats.output_codec(settings.config.get("output_format")),
             speech_interrupts: true,
@@ -289,10 +286,6 @@ impl Protocol for OpenAi {
 
     fn dropped_samples(&self) -> u64 {
         self.late_samples
-    }
-
-    fn audio_encoder(&self) -> AudioEncoder {
-        self.audio_encoder
     }
 
     fn close(&mut self, error: Error) {

@@ -5,6 +5,7 @@ use serde_json::{json, Map, Value};
 
 use super::dialect::{Dialect, Paths};
 use crate::config::SessionConfig;
+use crate::merge::merge;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -195,18 +196,6 @@ fn place(object: &mut Map<String, Value>, path: &[&str], value: Value) {
             }
             if let Value::Object(inner) = entry {
                 place(inner, rest, value);
-            }
-        }
-    }
-}
-
-/// Merges `other` into `object`, objects key by key, everything else by replacement.
-fn merge(object: &mut Map<String, Value>, other: &Map<String, Value>) {
-    for (key, value) in other {
-        match (object.get_mut(key), value) {
-            (Some(Value::Object(inner)), Value::Object(value)) => merge(inner, value),
-            _ => {
-                object.insert(key.clone(), value.clone());
             }
         }
     }

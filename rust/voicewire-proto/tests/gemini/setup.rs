@@ -1,7 +1,7 @@
 //! How each neutral option is written as `setup`.
 
 use serde_json::{json, Value};
-use voicewire_proto::gemini::{encode_setup, Profile};
+use voicewire_proto::gemini::{encode_setup, Profile, GEMINI};
 use voicewire_proto::Body;
 
 use crate::support::{config, kinds, newest, oldest, realtime_only};
@@ -233,11 +233,10 @@ fn transcription_of_the_input_takes_a_language_and_no_model() {
 
 #[test]
 fn an_input_format_is_pcm16_at_a_rate_that_the_service_takes() {
-    use voicewire_proto::Protocol;
-    let session = oldest().with(json!({"input_format": {"type": "pcm16", "rate": 24_000}})).session();
+    let options = config(json!({"input_format": {"type": "pcm16", "rate": 24_000}}));
     let mut message = Vec::new();
 
-    session.protocol.audio_encoder().encode(&[1], &mut message);
+    GEMINI.audio_encoder(&options).encode(&[1], &mut message);
 
     let message: Value = serde_json::from_slice(&message).unwrap();
     let expected = json!({"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=24000", "data": "AQA="}}});
