@@ -432,7 +432,13 @@ class ConversationStore:
 class Hub:
     """Takes what the sessions of one event loop have received to their handlers and iterators."""
 
-    def __new__(cls) -> Self: ...
+    def __new__(cls, inline: bool = False) -> Self:
+        """Made on the loop's own thread where the loop is to run the sessions itself (``inline``)."""
+    @property
+    def turn_descriptor(self) -> int | None:
+        """The descriptor that becomes readable when a turn is due; None where I/O threads do the work."""
+    def turn(self) -> float | None:
+        """Serve the sockets without waiting, then drain; returns the seconds until the next turn is due, if it is."""
     def fileno(self) -> int:
         """The descriptor that becomes readable when there is something to drain."""
     def drain(self) -> None:

@@ -7,7 +7,7 @@ import threading
 import weakref
 
 from voicewire._voicewire import Hub
-from voicewire.process import configure_from_environment
+from voicewire.process import configure_from_environment, driver_of_new_loops
 
 __all__ = ["hub_of"]
 
@@ -22,12 +22,38 @@ def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
         if hub is None:
             if not _hubs:
                 configure_from_environment()
-            hub = _hubs[loop] = Hub()
+            hub = _hubs[loop] = Hub(inline=driver_of_new_loops() == "inline")
             _watch(loop, hub)
         return hub
 
 
+class _Turns:
+    """Lets a hub serve its sockets on the loop's thread: when they have something, and when a timer of theirs is due."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
+        self._loop = weakref.ref(loop)
+        self._turn = hub.turn
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+
+    def __call__(self) -> None:
+        wait = self._turn()
+        if wait is None or (loop := self._loop()) is None:
+            return
+        due = loop.time() + wait
+        if self._timer is None or due < self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._due, self._timer = due, loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self()
+
+
 def _watch(loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
+    if (descriptor := hub.turn_descriptor) is not None:
+        loop.add_reader(descriptor, _Turns(loop, hub))
     try:
         loop.add_reader(hub.fileno(), hub.drain)
     except NotImplementedError:

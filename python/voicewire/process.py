@@ -47,14 +47,22 @@ def configure(
         if (driver, io_threads, wake_latency_ms) == ("thread", 1, "auto"):
             return
     parse.choice("driver", driver, ("thread", "inline"))
-    if driver == "inline":
-        raise ConfigError("driver is not built", field="driver", value=driver)
     threads = parse.integer("io_threads", io_threads, 1, 64)
     latency = None if wake_latency_ms == "auto" else parse.number("wake_latency_ms", wake_latency_ms, 0, 100)
     try:
         _voicewire.configure(threads, latency)
     except RuntimeError as error:
         raise ConfigError(str(error), field="io_threads", value=io_threads) from None
+    global _driver
+    _driver = driver
+
+
+def driver_of_new_loops() -> Literal["thread", "inline"]:
+    """Return what runs the sessions of event loops that have none yet."""
+    return _driver
+
+
+_driver: Literal["thread", "inline"] = "thread"
 
 
 def configure_from_environment() -> None:

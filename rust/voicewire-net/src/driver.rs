@@ -1,4 +1,4 @@
-//! Steps "socket → message" and "message → socket": runs one session's connections on an I/O thread.
+//! Steps "socket → message" and "message → socket": runs one session's connections.
 
 mod ending;
 mod opening;
@@ -53,7 +53,7 @@ pub(crate) enum Left {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol } = plan;
+        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol, inline: _ } = plan;
         let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);

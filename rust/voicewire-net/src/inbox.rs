@@ -71,6 +71,8 @@ pub enum ConnectFailure {
 pub struct Inbox {
     queue: Mutex<VecDeque<Delivery>>,
     armed: AtomicBool,
+    /// Whether the reader waits behind the writer's turn: no wake is needed.
+    attended: AtomicBool,
     closed: AtomicBool,
     wake: WakeFd,
     wakes: AtomicU64,
@@ -91,6 +93,7 @@ impl Inbox {
         Ok(Self {
             queue: Mutex::default(),
             armed: AtomicBool::new(false),
+            attended: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             wake: WakeFd::new()?,
             wakes: AtomicU64::new(0),
@@ -106,6 +109,9 @@ impl Inbox {
             return;
         }
         self.lock().extend(batch.drain(..));
+        if self.attended.load(SeqCst) {
+            return;
+        }
         let due = {
             let last = self.last_wake.lock().unwrap_or_else(PoisonError::into_inner);
             last.is_none_or(|last| last.elapsed() >= window)
@@ -119,6 +125,11 @@ impl Inbox {
                 }
             });
         }
+    }
+
+    /// Announces that the caller drains behind what it is about to let run on its own thread.
+    pub fn attend(&self, attended: bool) {
+        self.attended.store(attended, SeqCst);
     }
 
     /// Wakes the readers of everything pushed on this thread.

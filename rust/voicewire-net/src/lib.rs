@@ -3,10 +3,12 @@
 //! Knows no provider and no JSON: a [`voicewire_proto::Protocol`] does.
 #![forbid(unsafe_code)]
 
+mod clock;
 pub mod connect_error;
 mod downlink;
 mod driver;
 pub mod inbox;
+pub mod inline;
 pub mod io;
 mod keepalive;
 mod link;

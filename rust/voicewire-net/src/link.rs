@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use tokio_tungstenite::WebSocketStream;
 use voicewire_proto::ReceiptId;
 
+use crate::clock;
+use crate::inline;
 use crate::keepalive::Keepalive;
 use crate::session::Shared;
 use crate::socket::Stream;
@@ -35,6 +37,8 @@ pub(crate) struct Link {
     read_first: bool,
     /// A write that failed where nobody could be told.
     failed: Option<WsError>,
+    /// What a session without pings and timeouts sleeps until.
+    idle_until: Instant,
     timer: std::pin::Pin<Box<tokio::time::Sleep>>,
 }
 
@@ -62,7 +66,8 @@ impl Link {
             fed: 0,
             read_first: false,
             failed: None,
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            idle_until: Instant::now() + IDLE,
+            timer: Box::pin(clock::sleep(Duration::ZERO)),
         }
     }
 
@@ -82,9 +87,9 @@ impl Link {
 
     pub(crate) async fn step(&mut self, shared: &Shared, protocol_timeout: Option<Instant>) -> Step {
         let deadline = [self.keepalive.next(), protocol_timeout, self.deadline].into_iter().flatten().min();
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + IDLE);
+        let deadline = deadline.unwrap_or(self.idle_until);
         if self.timer.deadline().into_std() != deadline {
-            self.timer.as_mut().reset(deadline.into());
+            clock::reset(&mut self.timer, deadline);
         }
         poll_fn(|cx| self.poll_step(shared, cx)).await
     }
@@ -100,6 +105,10 @@ impl Link {
             return Poll::Ready(Step::Failed(error));
         }
         shared.waker.register(cx.waker());
+        if inline::is_spent() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.deadline.is_none() && shared.closing.load(Ordering::SeqCst) {
             return Poll::Ready(Step::Closing);
         }
@@ -169,5 +178,5 @@ impl Link {
 /// Bytes fed before the socket has to take some.
 const FEED_BYTES: usize = 1 << 20;
 
-/// How long a session without pings and timeouts sleeps.
-const IDLE: Duration = Duration::from_secs(3600);
+/// A year: longer than any connection.
+const IDLE: Duration = Duration::from_secs(365 * 24 * 3600);

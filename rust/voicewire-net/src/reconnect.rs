@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
 use voicewire_proto::{Body, Error, Event, Outcome, ReceiptId, Recovery};
 
+use crate::clock;
 use crate::connect_error::ConnectErrorKind;
 use crate::driver::{closing, Driver, End, Left};
 use crate::inbox::{ConnectFailure, Item};
@@ -90,7 +91,7 @@ impl Driver {
         let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         link.start(WsMessage::Close(Some(frame)));
         // What the peer is slow to take is given the time of any goodbye: it would be lost.
-        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush()).await;
+        let flushed = clock::timeout(self.timeouts.close, link.websocket.flush()).await;
         if flushed.is_ok_and(|flushed| flushed.is_ok()) {
             self.written(link);
             let patience = PARTING.min(self.timeouts.close);
@@ -108,7 +109,7 @@ impl Driver {
                 }
             };
             // A peer that does not answer has had its time.
-            let _ = tokio::time::timeout(patience, last_words).await;
+            let _ = clock::timeout(patience, last_words).await;
         }
         Left::Switched
     }
@@ -167,7 +168,7 @@ impl Driver {
             }
             self.deliver();
             tokio::select! {
-                () = tokio::time::sleep(policy.delay(attempt)) => {}
+                () = clock::sleep(policy.delay(attempt)) => {}
                 () = closing(&self.shared) => return Err(closed(1000, "")),
             }
             let failure = match self.connect().await {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -12,7 +12,8 @@ use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId, Sec
 
 use crate::driver::{self, Driver};
 use crate::inbox::Inbox;
-use crate::io::{IoThread, Notify};
+use crate::inline::Inline;
+use crate::io::{IoThread, Job, Notify};
 use crate::outbox::{Entry, Outbox, Phase, SendError};
 use crate::settings::{Limits, Reconnect, Timeouts};
 use crate::stats::Stats;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub inbox: Arc<Inbox>,
     /// What is spoken.
     pub protocol: Box<dyn Protocol>,
+    /// The event loop's own driver; None for an I/O thread.
+    pub inline: Option<Arc<Inline>>,
 }
 
 /// Why a session cannot be started.
@@ -72,7 +75,23 @@ pub(crate) struct Shared {
     /// Whether a notification is on its way to the I/O thread.
     queued: AtomicBool,
     outbox: Mutex<Outbox>,
-    io: OnceLock<Arc<IoThread>>,
+    runs_on: Mutex<Option<RunsOn>>,
+}
+
+/// Who polls the driver.
+#[derive(Clone)]
+enum RunsOn {
+    Thread(Arc<IoThread>),
+    Loop(Arc<Inline>),
+}
+
+impl RunsOn {
+    fn spawn(&self, job: Job) {
+        match self {
+            Self::Thread(io) => io.spawn(job),
+            Self::Loop(inline) => inline.spawn(job),
+        }
+    }
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -93,7 +112,7 @@ impl Session {
                 paused: AtomicBool::new(false),
                 queued: AtomicBool::new(false),
                 outbox: Mutex::new(Outbox::new(limits)),
-                io: OnceLock::new(),
+                runs_on: Mutex::new(None),
             }),
         }
     }
@@ -130,20 +149,14 @@ impl Session {
         if phase != Phase::Connecting {
             return Err(StartError::Busy(phase));
         }
-        let io = match shared.io.get() {
-            Some(io) => io,
-            None => {
-                let io = IoThread::assign()?;
-                shared.io.get_or_init(|| io)
-            }
-        };
+        let runs_on = shared.assign(plan.inline.clone())?;
         shared.news.store(false, Ordering::SeqCst);
         shared.paused.store(false, Ordering::SeqCst);
         shared.closing.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);
         let guarded = Arc::clone(shared);
         let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
-        io.spawn(Box::pin(async move {
+        runs_on.spawn(Box::pin(async move {
             if running.await.is_err() {
                 driver::report_panic(&guarded, &inbox);
             }
@@ -360,10 +373,31 @@ impl Shared {
     }
 
     fn tell_driver(self: &Arc<Self>, urgent: bool) {
-        let Some(io) = self.io.get() else { return };
-        if !self.queued.swap(true, Ordering::SeqCst) || urgent {
-            io.notify(Arc::clone(self) as Arc<dyn Notify>, urgent);
+        let Some(runs_on) = self.runs_on().clone() else { return };
+        match runs_on {
+            RunsOn::Thread(io) => {
+                if !self.queued.swap(true, Ordering::SeqCst) || urgent {
+                    io.notify(Arc::clone(self) as Arc<dyn Notify>, urgent);
+                }
+            }
+            RunsOn::Loop(inline) => inline.notify(&**self),
         }
+    }
+
+    /// Where the next connection runs. A session stays on its I/O thread; event loops come and go.
+    fn assign(&self, inline: Option<Arc<Inline>>) -> io::Result<RunsOn> {
+        let mut runs_on = self.runs_on();
+        let assigned = match (inline, runs_on.take()) {
+            (Some(inline), _) => RunsOn::Loop(inline),
+            (None, Some(RunsOn::Thread(io))) => RunsOn::Thread(io),
+            (None, _) => RunsOn::Thread(IoThread::assign()?),
+        };
+        *runs_on = Some(assigned.clone());
+        Ok(assigned)
+    }
+
+    fn runs_on(&self) -> MutexGuard<'_, Option<RunsOn>> {
+        self.runs_on.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,12 +7,13 @@
 mod refusal;
 
 use std::io;
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{timeout_at, Instant};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::clock::timeout_at;
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::socket::Stream;
 use crate::target::Target;

@@ -182,6 +182,7 @@ fn plan(port: u16, reader: &Reader) -> Plan {
     let timeouts =
         Timeouts { connect: PATIENCE, close: Duration::from_secs(2), ping_interval: PATIENCE, ping_timeout: PATIENCE };
     Plan {
+        inline: None,
         target,
         timeouts,
         reconnect: None,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use voicewire_net::inline::Inline;
 use voicewire_net::{Delivery, Inbox};
 
 use crate::session::PySession;
@@ -22,6 +23,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(1);
 #[pyclass(frozen, name = "Hub", module = "voicewire._voicewire")]
 pub struct PyHub {
     pub(crate) inbox: Arc<Inbox>,
+    /// Runs the sessions on the loop's own thread; None: they run on I/O threads.
+    pub(crate) inline: Option<Arc<Inline>>,
     /// Sessions, held weakly: a client that nobody holds may go.
     sessions: Mutex<HashMap<u64, Py<PyWeakrefReference>>>,
     /// Taken from the inbox, not handled yet.
@@ -30,9 +33,28 @@ pub struct PyHub {
 
 #[pymethods]
 impl PyHub {
+    /// To be made on the loop's own thread where the loop is to run the sessions itself.
     #[new]
-    fn new() -> PyResult<Self> {
-        Ok(Self { inbox: Arc::new(Inbox::new()?), sessions: Mutex::default(), staged: Mutex::default() })
+    #[pyo3(signature = (inline=false))]
+    fn new(inline: bool) -> PyResult<Self> {
+        let inline = if inline { Some(Inline::new()?) } else { None };
+        Ok(Self { inbox: Arc::new(Inbox::new()?), inline, sessions: Mutex::default(), staged: Mutex::default() })
+    }
+
+    /// The descriptor that becomes readable when a turn is due; None where I/O threads do the work.
+    #[getter]
+    fn turn_descriptor(&self) -> Option<i32> {
+        self.inline.as_ref().map(|inline| inline.as_raw_fd())
+    }
+
+    /// Serves the sockets without waiting, then drains; returns the seconds until the next turn is due, if it is.
+    fn turn(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let Some(inline) = &self.inline else { return Ok(None) };
+        self.inbox.attend(true);
+        let next = py.detach(|| inline.turn());
+        self.inbox.attend(false);
+        self.drain(py)?;
+        Ok(next.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()))
     }
 
     /// The descriptor that becomes readable when there is something to drain.
@@ -55,6 +77,9 @@ impl PyHub {
     fn close(&self) {
         self.inbox.close();
         self.staged().clear();
+        if let Some(inline) = &self.inline {
+            inline.shut();
+        }
     }
 
     /// Wakes so far.

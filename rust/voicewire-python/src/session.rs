@@ -125,6 +125,7 @@ impl PySession {
             secrets: endpoint.secrets.clone(),
             output_sample_rate: options["output_sample_rate"].as_u64().and_then(|rate| u32::try_from(rate).ok()),
             inbox: Arc::clone(&hub.get().inbox),
+            inline: hub.get().inline.clone(),
             protocol: dialects::protocol(service, &options, config, common),
         };
         hub.get().add(slf)?;

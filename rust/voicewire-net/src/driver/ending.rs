@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use voicewire_proto::{Error, Malformed, Secrets};
 
 use super::Driver;
+use crate::clock;
 use crate::link::Link;
 use crate::socket;
 
@@ -24,7 +25,7 @@ impl Driver {
     pub(super) async fn peer_closed(&mut self, link: &mut Link, frame: Option<CloseFrame>) -> End {
         let (code, reason) = close_words(frame, &self.secrets);
         // tungstenite has queued the answer; a dead peer cannot hold us up.
-        let flushed = tokio::time::timeout(self.timeouts.close, link.websocket.flush());
+        let flushed = clock::timeout(self.timeouts.close, link.websocket.flush());
         let _ = flushed.await;
         if link.deadline.is_some() {
             return End { code: 1000, reason: String::new(), clean: true, error: None };

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use super::ending::close_words;
 use super::Driver;
+use crate::clock;
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::inbox::ConnectFailure;
 use crate::keepalive::Keepalive;
@@ -22,7 +23,7 @@ use crate::socket;
 impl Driver {
     /// One attempt, from the name lookup to the ready session.
     pub(crate) async fn connect(&mut self) -> Result<Link, ConnectFailure> {
-        let deadline = tokio::time::Instant::now() + self.timeouts.connect;
+        let deadline = Instant::now() + self.timeouts.connect;
         let opened = tokio::select! {
             opened = socket::open(&self.target, deadline) => opened.map_err(ConnectFailure::Connect)?,
             () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
@@ -33,7 +34,7 @@ impl Driver {
         tokio::select! {
             greeted = self.greeting(&mut link) => greeted?,
             () = closing(&shared) => return Err(ConnectFailure::Cancelled),
-            () = tokio::time::sleep_until(deadline) => {
+            () = clock::sleep_until(deadline) => {
                 return Err(ConnectFailure::Connect(self.no_greeting()));
             }
         }

@@ -12,6 +12,7 @@ use voicewire_proto::{Body, Event, Malformed, Message, Outcome};
 use super::ending::End;
 use super::{Driver, MESSAGES_PER_TURN};
 use crate::inbox::{Delivery, Item};
+use crate::inline;
 use crate::io;
 use crate::link::Link;
 
@@ -32,7 +33,7 @@ impl Driver {
             }
             taken += 1;
             let is_full = self.shared.held() + self.pending_weight() >= self.shared.limits.inbox_bytes;
-            if is_full || taken == MESSAGES_PER_TURN {
+            if is_full || taken == MESSAGES_PER_TURN || inline::has_taken_enough() {
                 break;
             }
             match poll_fn(|cx| Poll::Ready(link.websocket.poll_next_unpin(cx))).await {

@@ -1,11 +1,11 @@
 //! What a server says that does not agree to the upgrade: status, body, when to come back.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::AsyncReadExt;
-use tokio::time::{timeout_at, Instant};
 use url::Url;
 
+use crate::clock::timeout_at;
 use crate::connect_error::ConnectError;
 use crate::socket::Stream;
 use crate::target::Target;

@@ -4,13 +4,13 @@
 mod environment;
 mod server;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use rcgen::date_time_ymd;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::Instant;
+
 use tokio_tungstenite::tungstenite::Message;
 use voicewire_net::connect_error::ConnectErrorKind;
 use voicewire_net::socket::{close_after_error, open, Opened, Stream};

@@ -1,12 +1,12 @@
 //! The close frame that a peer gets for what it did wrong.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{timeout, Instant};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use voicewire_net::socket::{close_after_error, Opened};
 use voicewire_net::target::Target;

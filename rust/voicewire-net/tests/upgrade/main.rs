@@ -5,11 +5,11 @@ mod ending;
 mod peer;
 mod refusal;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
-use tokio::time::{timeout, Instant};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use voicewire_net::connect_error::ConnectErrorKind;
 use voicewire_net::socket::open;

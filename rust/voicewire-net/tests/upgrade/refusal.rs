@@ -1,9 +1,9 @@
 //! What is told of a server that does not agree to the upgrade.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::{timeout, Instant};
+use tokio::time::timeout;
 use voicewire_net::connect_error::ConnectErrorKind;
 use voicewire_net::socket::open;
 

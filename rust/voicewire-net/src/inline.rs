@@ -1,0 +1,219 @@
+//! Sessions on the thread of an event loop: no I/O thread, no hand-over, a turn whenever the loop finds something to do.
+//!
+//! The sessions are the same futures as elsewhere. A tokio runtime serves their sockets, but nothing blocks in it: the
+//! loop watches the runtime's own epoll descriptor (an epoll instance is readable while it holds ready descriptors), and
+//! calls [`Inline::turn`]. That costs one `epoll_wait` more per turn than watching each socket, and spares the loop a
+//! callback per socket.
+
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::net::unix::pipe;
+use tokio::runtime::Runtime;
+
+use crate::clock::{self, Deadlines};
+use crate::inbox::Inbox;
+use crate::io::{Job, Notify};
+use crate::wake::WakeFd;
+
+/// Messages that one turn takes in before the loop gets its turn again.
+const MESSAGES_PER_TURN: u32 = 256;
+
+/// Rounds over the sessions in a turn: what one of them wakes may run at once, what wakes itself waits.
+const ROUNDS: usize = 2;
+
+/// Runs sessions on the thread that calls it.
+pub struct Inline {
+    state: Mutex<State>,
+    jobs: Mutex<Vec<Job>>,
+    signal: Arc<Signal>,
+    waker: Waker,
+    thread: ThreadId,
+    descriptor: RawFd,
+}
+
+struct State {
+    sessions: FuturesUnordered<Job>,
+    deadlines: Deadlines,
+    runtime: Runtime,
+}
+
+/// Makes the descriptor readable when a session has something to do outside a turn.
+struct Signal {
+    due: AtomicBool,
+    turning: AtomicBool,
+    runtime: Waker,
+}
+
+thread_local! {
+    static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+impl Inline {
+    /// A runtime for the calling thread.
+    ///
+    /// # Errors
+    /// Where the process has no descriptors left, or the kernel does not tell what an epoll instance watches
+    /// (`/proc/self/fdinfo`, Linux).
+    pub fn new() -> io::Result<Arc<Self>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let descriptor = epoll_of(&runtime)?;
+        let signal = Arc::new(Signal {
+            due: AtomicBool::new(false),
+            turning: AtomicBool::new(false),
+            runtime: runtime.block_on(std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone()))),
+        });
+        let state = State { sessions: FuturesUnordered::new(), deadlines: Deadlines::default(), runtime };
+        Ok(Arc::new(Self {
+            state: Mutex::new(state),
+            jobs: Mutex::default(),
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+            thread: thread::current().id(),
+            descriptor,
+        }))
+    }
+
+    /// Does what is to be done without waiting; returns when the next turn is due at the latest.
+    pub fn turn(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        self.run(&mut state, true, || {});
+        state.deadlines.next()
+    }
+
+    /// Drops all sessions where they are: their sockets close.
+    pub fn shut(&self) {
+        let mut state = self.lock();
+        let State { sessions, runtime, .. } = &mut *state;
+        let _context = runtime.enter();
+        sessions.clear();
+        drop(std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    pub(crate) fn spawn(&self, job: Job) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+        self.waker.wake_by_ref();
+    }
+
+    /// Tells a session of news: on the loop's own thread it acts at once, so that what was sent is with the kernel.
+    pub(crate) fn notify(&self, target: &dyn Notify) {
+        if thread::current().id() == self.thread {
+            match self.state.try_lock() {
+                Ok(mut state) => return self.run(&mut state, false, || target.notify()),
+                Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => {}
+            }
+        }
+        target.notify();
+    }
+
+    fn run(&self, state: &mut State, asks_kernel: bool, first: impl FnOnce()) {
+        let State { sessions, runtime, deadlines } = state;
+        let told = deadlines.next();
+        self.signal.turning.store(true, SeqCst);
+        first();
+        LEFT.set(Some(MESSAGES_PER_TURN));
+        clock::noting(deadlines, || {
+            runtime.block_on(tokio::task::unconstrained(async {
+                if asks_kernel {
+                    // Behind this the runtime has looked at its sockets and timers, without waiting.
+                    tokio::task::yield_now().await;
+                }
+                self.poll(sessions);
+            }));
+        });
+        LEFT.set(None);
+        Inbox::wake_all();
+        deadlines.pass(Instant::now());
+        self.signal.turning.store(false, SeqCst);
+        let is_sooner = !asks_kernel && deadlines.next() < told;
+        if self.signal.due.load(SeqCst) || is_sooner {
+            self.signal.runtime.wake_by_ref();
+        }
+    }
+
+    fn poll(&self, sessions: &mut FuturesUnordered<Job>) {
+        let mut cx = Context::from_waker(&self.waker);
+        for _ in 0..ROUNDS {
+            self.signal.due.store(false, SeqCst);
+            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+            while let Poll::Ready(Some(())) = sessions.poll_next_unpin(&mut cx) {}
+            if !self.signal.due.load(SeqCst) {
+                break;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Sessions catch their own panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRawFd for Inline {
+    /// The descriptor that is readable when a turn is due.
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.due.swap(true, SeqCst) && !self.turning.load(SeqCst) {
+            self.runtime.wake_by_ref();
+        }
+    }
+}
+
+/// Whether the turn of this thread is over: a session that goes on waits for the next.
+pub(crate) fn is_spent() -> bool {
+    LEFT.get() == Some(0)
+}
+
+/// Counts a message against the turn of this thread; true where the event loop should have its turn again. Never on an
+/// I/O thread, whose runtime sees to that.
+pub(crate) fn has_taken_enough() -> bool {
+    LEFT.with(|left| match left.get() {
+        None => false,
+        Some(0) => true,
+        Some(count) => {
+            left.set(Some(count - 1));
+            false
+        }
+    })
+}
+
+/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours.
+fn epoll_of(runtime: &Runtime) -> io::Result<RawFd> {
+    let probe = WakeFd::new()?;
+    let _context = runtime.enter();
+    let probe = pipe::Receiver::from_owned_fd_unchecked(probe.descriptor()?)?;
+    let watched = probe.as_raw_fd();
+    for entry in fs::read_dir("/proc/self/fdinfo")? {
+        let entry = entry?;
+        let is_ours = fs::read_to_string(entry.path()).is_ok_and(|told| watches(&told, watched));
+        if let (true, Some(descriptor)) = (is_ours, entry.file_name().to_str().and_then(|name| name.parse().ok())) {
+            return Ok(descriptor);
+        }
+    }
+    Err(io::Error::other("no epoll instance watches our descriptor"))
+}
+
+/// Whether an epoll instance watches the descriptor: lines of `tfd:  7 events: …` (proc_pid_fdinfo(5)).
+fn watches(told: &str, descriptor: RawFd) -> bool {
+    told.lines()
+        .filter_map(|line| line.strip_prefix("tfd:"))
+        .filter_map(|rest| rest.split_whitespace().next()?.parse::<RawFd>().ok())
+        .any(|watched| watched == descriptor)
+}
