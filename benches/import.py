@@ -54,6 +54,12 @@ cpu = time.process_time() - cpu
 print(cpu * 1000, resident() - memory, len(os.listdir("/proc/self/task")))
 """
 
+VERSIONS = """
+import importlib.metadata as metadata, json
+names = "aiohttp google-genai numpy openai orjson picows pybase64 websockets".split()
+print(json.dumps({each.name: each.version for each in metadata.distributions() if each.name in names}))
+"""
+
 
 def main() -> int:
     options = parse()
@@ -96,6 +102,13 @@ def measured(python: str, code: str, environment: dict[str, str]) -> list[float]
     return [float(word) for word in done.stdout.split()]
 
 
+def versions(python: str) -> dict[str, str]:
+    """Of the peers that an interpreter has."""
+    done = subprocess.run([python, "-c", VERSIONS], capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
 def row(taken: list[Any]) -> dict[str, Any]:
     cpu, memory, threads = ([values[at] for values in taken] for at in range(3))
     return {
@@ -113,8 +126,9 @@ def describe(options: argparse.Namespace) -> dict[str, Any]:
         "commit": commit(),
         "command": shlex.join(["python", "benches/import.py", *sys.argv[1:]]),
         "cargo_profile": options.profile,
-        "load_1min": rounded(os.getloadavg()[0]),
+        "load_1min": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
+        "versions": versions(options.peers),
         "machine": {"processor": processor(), "cores": os.cpu_count(), "kernel": platform.release()},
     }
 
@@ -127,7 +141,8 @@ def render(result: dict[str, Any]) -> str:
         lines.append(f"| {name} | {figures} |")
     machine, day = result["machine"], result["date"][:10]
     origin = f"Python {result['python']}, {machine['processor']}, {machine['cores']} cores, load {result['load_1min']}"
-    return "\n".join(lines) + f"\n\n`{result['command']}`, commit {result['commit']}, {day}; {origin}."
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    return "\n".join(lines) + f"\n\n`{result['command']}`, commit {result['commit']}, {day}; {origin}; {packages}."
 
 
 if __name__ == "__main__":
