@@ -104,7 +104,7 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[Samples, int]:
     try:
         return _voicewire.read_wav(file.read_bytes())
     except ValueError as error:
-        raise ValueError(f"path is not a usable WAV file: {file} ({error})") from None
+        raise ValueError(f"not a usable WAV file: {file} ({error})") from None
 
 
 def write_wav(path: str | os.PathLike[str], samples: Any, sample_rate: int) -> None:

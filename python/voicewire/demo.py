@@ -142,7 +142,7 @@ def read_question(path: Path) -> tuple[Samples, int]:
     except OSError as error:
         raise BadInput(f"cannot be read ({error.strerror}): {path}") from error
     except ValueError as error:
-        raise BadInput(f"not a usable WAV file: {path} ({error})") from error
+        raise BadInput(str(error)) from error
     if len(samples) == 0:
         raise BadInput(f"not a usable WAV file: {path} (no samples)")
     if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:

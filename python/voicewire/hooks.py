@@ -68,7 +68,7 @@ class Hooks:
         }
         parse.known_names("hook", unknown, [field.name for field in fields(self)])
         for name, hook in given.items():
-            object.__setattr__(self, name, _checked(name, hook))
+            object.__setattr__(self, name, parse.function(name, hook))
 
     @classmethod
     def parse(cls, value: Hooks | None) -> Hooks:
@@ -110,18 +110,6 @@ def tell_failed_connect(hooks: Hooks, error: Exception) -> None:
         hooks.on_error(error)
     except Exception as failure:
         log.error("hook raised: %r on %r", hooks.on_error, error, exc_info=failure)
-
-
-def _checked(name: str, hook: Any) -> Any:
-    from voicewire.handlers import is_async
-
-    if hook is not None and not callable(hook):
-        raise ConfigError(f"{name} cannot be called", field=name, value=hook)
-    if isinstance(hook, type):
-        raise ConfigError(f"{name} is a class, not an instance of it", field=name, value=hook)
-    if is_async(hook):
-        raise ConfigError(f"{name} is async: hooks are plain functions", field=name, value=hook)
-    return hook
 
 
 def _url_of(client: RealtimeClient) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from voicewire.exceptions import ConfigError
 
-__all__ = ["choice", "flag", "integer", "json_list", "json_object", "known_names", "number", "text"]
+__all__ = ["choice", "flag", "function", "integer", "json_list", "json_object", "known_names", "number", "text"]
 
 
 def text(field: str, value: object) -> str:
@@ -46,6 +46,19 @@ def integer(field: str, value: object, low: int = 0, high: int | None = None) ->
     if whole < low or (high is not None and whole > high):
         raise ConfigError(f"{field} is not {_range(low, high, False)}", field=field, value=value)
     return whole
+
+
+def function(field: str, value: Any) -> Any:
+    """Take None or what can be called and gives no coroutine; a class is mistaken for its instance."""
+    from voicewire.handlers import is_async
+
+    if value is not None and not callable(value):
+        raise ConfigError(f"{field} cannot be called", field=field, value=value)
+    if isinstance(value, type):
+        raise ConfigError(f"{field} is a class, not an instance of it", field=field, value=value)
+    if is_async(value):
+        raise ConfigError(f"{field} is async, not a plain function", field=field, value=value)
+    return value
 
 
 def choice(field: str, value: object, choices: Sequence[str]) -> str:

@@ -80,6 +80,7 @@ class Playing:
         Raises:
             VoicewireError: The session failed, or could not be opened.
             ConnectionClosed: The connection was lost for good.
+            ConfigError: A device lacks a method that is needed, or a function is none.
             DeviceError: A device cannot be used.
         """
         from voicewire.voice import VoiceCall

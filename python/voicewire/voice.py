@@ -64,12 +64,12 @@ class VoiceCall:
         on_latency: OnLatency | None = None,
     ) -> None:
         self._client = client
-        self._microphone = microphone
-        self._speaker = speaker
+        self._microphone = _with("microphone", microphone, "__aiter__")
+        self._speaker = _with("speaker", speaker, "play", "flush")
         self._is_half_duplex = parse.flag("half_duplex", half_duplex)
         self._gate = _gate(gate)
-        self._on_transcript = on_transcript
-        self._on_latency = on_latency
+        self._on_transcript = parse.function("on_transcript", on_transcript)
+        self._on_latency = parse.function("on_latency", on_latency)
         clock = getattr(speaker, "clock", None)
         self._keeps_clock = clock is None
         self._clock: PlaybackClock = clock or PlaybackClock()
@@ -341,6 +341,14 @@ async def _open(device: Any, stack: AsyncExitStack) -> None:
     if hasattr(device, "start") and not getattr(device, "is_open", False):
         await device.start()
         stack.push_async_callback(device.stop)
+
+
+def _with(field: str, device: Any, *methods: str) -> Any:
+    """Take a device that has the methods a call needs."""
+    for method in methods:
+        if not callable(getattr(device, method, None)) or isinstance(device, type):
+            raise ConfigError(f"{field} has no {method}", field=field, value=device)
+    return device
 
 
 def _gate(gate: Gate | None) -> Callable[[Any], Any] | None:

@@ -322,7 +322,7 @@ def test_what_is_no_path_is_a_type_error(path: Any) -> None:
 def test_a_file_that_is_no_wav_is_told_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "song.wav").write_bytes(b"ID3" + bytes(100))
 
-    with pytest.raises(ValueError, match=r"^path is not a usable WAV file: .*song\.wav \(no RIFF"):
+    with pytest.raises(ValueError, match=r"^not a usable WAV file: .*song\.wav \(no RIFF"):
         audio.read_wav(tmp_path / "song.wav")
 
 
@@ -390,6 +390,46 @@ def test_a_place_of_an_interruption_is_a_number(tmp_path: Path, wrong: Any) -> N
 def test_only_a_client_is_recorded(tmp_path: Path, wrong: Any) -> None:
     with recorder_in(tmp_path) as recorder, pytest.raises(TypeError, match=r"^client is neither a RealtimeClient nor"):
         recorder.attach(wrong)
+
+
+@pytest.mark.parametrize("name", ["microphone", "speaker"])
+def test_a_file_of_a_device_is_a_path(name: str) -> None:
+    with pytest.raises(vw.ConfigError, match=f"^{name} is no path: 3"):
+        vw.devices.FileBackend(**{name: 3})
+
+
+async def asynchronous(*arguments: object) -> None:
+    """Would never be awaited."""
+
+
+@pytest.mark.parametrize("make", [vw.devices.Microphone, vw.devices.Speaker])
+@pytest.mark.parametrize("wrong", [3, "print", asynchronous, list], ids=repr)
+def test_a_level_is_told_to_a_plain_function(make: Any, wrong: Any) -> None:
+    with pytest.raises(vw.ConfigError, match=r"^on_level (cannot be called|is async|is a class).*: "):
+        make(on_level=wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        ({"microphone": 3}, "microphone has no __aiter__: 3"),
+        ({"microphone": vw.devices.Microphone}, "microphone has no __aiter__: .*Microphone"),
+        ({"speaker": 4}, "speaker has no play: 4"),
+        ({"gate": 5}, "gate"),
+        ({"half_duplex": 1}, "half_duplex is neither True nor False: 1"),
+        ({"on_transcript": 6}, "on_transcript cannot be called: 6"),
+        ({"on_latency": asynchronous}, "on_latency is async"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+async def test_a_call_names_what_it_cannot_use_before_it_opens_anything(wrong: dict[str, Any], part: str) -> None:
+    client = vw.RealtimeClient("sim/demo")
+    devices: dict[str, Any] = {"microphone": vw.devices.Microphone(), "speaker": vw.devices.Speaker()}
+
+    with pytest.raises(ValueError, match=part):
+        await client.run_voice(**devices | wrong)
+
+    assert client.state == "idle"
 
 
 def test_a_class_is_no_hook() -> None:

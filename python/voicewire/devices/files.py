@@ -29,7 +29,7 @@ class FileBackend:
         silence_s: Seconds of silence behind the microphone's file, so that the end of speech is heard.
 
     Raises:
-        ConfigError: ``silence_s`` is below 0.
+        ConfigError: A path is none, or ``silence_s`` is below 0.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class FileBackend:
         *,
         silence_s: float = 2.0,
     ) -> None:
-        self._microphone = microphone
-        self._speaker = speaker
+        self._microphone = _path("microphone", microphone)
+        self._speaker = _path("speaker", speaker)
         self._silence_s = parse.number("silence_s", silence_s)
 
     def devices(self) -> list[Device]:
@@ -139,6 +139,12 @@ class _Ticker:
         self._over()
 
 
+def _path(field: str, path: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"{field} is no path", field=field, value=path)
+    return path
+
+
 def _read(path: str | os.PathLike[str], sample_rate: int, silence_s: float) -> Samples:
     import numpy as np
 
@@ -147,7 +153,7 @@ def _read(path: str | os.PathLike[str], sample_rate: int, silence_s: float) -> S
     try:
         samples, rate = read_wav(path)
     except ValueError as error:
-        raise ConfigError(f"microphone: {error}", field="microphone") from error
+        raise ConfigError(str(error), field="microphone") from error
     if rate != sample_rate:
         resampler = Resampler(rate, sample_rate)
         samples = np.concatenate([resampler.process(samples), resampler.flush()])

@@ -43,7 +43,7 @@ class Microphone:
         queue_ms: How much waits for a late application before the oldest is dropped.
 
     Raises:
-        ConfigError: A value is out of range.
+        ConfigError: A value is out of range, or ``on_level`` is no plain function.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Microphone:
         self._queue_ms = max(chunk_ms, parse.integer("queue_ms", queue_ms, 1, 600_000))
         self._ring: AudioRing | None = None
         self._chunk = 0
-        self._on_level = on_level
+        self._on_level = parse.function("on_level", on_level)
         self._backend = backend
         self._stream: Stream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -48,7 +48,7 @@ class Speaker:
         backend: What knows the devices; None for PortAudio.
 
     Raises:
-        ConfigError: A value is out of range.
+        ConfigError: A value is out of range, or ``on_level`` is no plain function.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Speaker:
         self._sample_rate = parse.integer("sample_rate", sample_rate, 4_000, 192_000)
         self._device_rate = self._sample_rate
         self._latency = latency
-        self._on_level = on_level
+        self._on_level = parse.function("on_level", on_level)
         self._backend = backend
         self._stream: Stream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
