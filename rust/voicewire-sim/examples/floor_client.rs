@@ -12,6 +12,7 @@ use std::time::Duration;
 use std::{env, fs};
 
 use base64::prelude::{Engine as _, BASE64_STANDARD};
+use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use rustix::time::{clock_gettime, ClockId};
 use rustls::pki_types::pem::PemObject;
@@ -30,6 +31,7 @@ use tokio_tungstenite::{client_async_with_config, WebSocketStream};
 
 type Failure = Box<dyn Error>;
 type Socket = WebSocketStream<Box<dyn Stream>>;
+type Running = (Vec<SplitSink<Socket, Message>>, Vec<JoinHandle<()>>);
 
 /// The bytes under a connection, plain or TLS.
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -116,21 +118,7 @@ async fn measure(options: &Options) -> Result<Value, Failure> {
     sleep(Duration::from_millis(200)).await;
     let connected = resident_kib();
     let (started, cpu, loop_cpu) = (Instant::now(), clock(ClockId::ProcessCPUTime), clock(ClockId::ThreadCPUTime));
-    let mut writers = Vec::new();
-    let mut listeners = Vec::new();
-    for socket in sockets {
-        let (mut writer, reader) = socket.split();
-        if options.asks() {
-            writer.send(ASK.into()).await?;
-        }
-        let (tally, is_paced) = (tally.clone(), options.mode == "paced");
-        listeners.push(spawn_local(async move {
-            if let Err(error) = listen(reader, &tally, is_paced).await {
-                tally.borrow_mut().errors.push(error.to_string());
-            }
-        }));
-        writers.push(writer);
-    }
+    let (mut writers, listeners) = begin(sockets, options, &tally).await?;
     let spoken = if options.uplink_ms > 0 { speak(&mut writers, options, started).await? } else { 0 };
     finish(listeners, options, started).await?;
     let (wall, cpu, loop_cpu) =
@@ -149,6 +137,26 @@ async fn measure(options: &Options) -> Result<Value, Failure> {
         "rss_kib": resident_kib(), "kib_per_session": (connected - resident) / options.sessions as f64,
         "errors": tally.errors, "versions": {"tungstenite": "0.30", "base64": "0.22", "serde_json": "1"},
     }))
+}
+
+/// Lets every session ask, where it is to, and listen.
+async fn begin(sockets: Vec<Socket>, options: &Options, tally: &Rc<RefCell<Tally>>) -> Result<Running, Failure> {
+    let mut writers = Vec::new();
+    let mut listeners = Vec::new();
+    for socket in sockets {
+        let (mut writer, reader) = socket.split();
+        if options.asks() {
+            writer.send(ASK.into()).await?;
+        }
+        let (tally, is_paced) = (tally.clone(), options.mode == "paced");
+        listeners.push(spawn_local(async move {
+            if let Err(error) = listen(reader, &tally, is_paced).await {
+                tally.borrow_mut().errors.push(error.to_string());
+            }
+        }));
+        writers.push(writer);
+    }
+    Ok((writers, listeners))
 }
 
 /// Waits for the answers; where none was asked for, until the time is over and what was sent has left.
