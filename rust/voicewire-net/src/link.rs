@@ -73,6 +73,10 @@ impl Link {
 
     /// Hands a message to tungstenite, which writes what the socket takes and keeps the rest.
     pub(crate) fn start(&mut self, message: WsMessage) {
+        // A ping that falls due while the peer takes its time to answer our goodbye, above all.
+        if self.said_goodbye {
+            return;
+        }
         self.flushing = true;
         self.fed += message.len();
         if let Err(error) = self.websocket.start_send_unpin(message) {

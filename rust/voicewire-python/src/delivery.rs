@@ -72,7 +72,7 @@ impl PySession {
         let handlers = Arc::clone(&lock(&self.handlers));
         let (neutral, wire) = (handlers.neutral(kind), handlers.of_wire(&event));
         if neutral.is_empty() && wire.is_empty() && kind != Kind::Usage && change.is_none() {
-            return self.enqueue(kind, weight, Queued::Lazy(event));
+            return self.enqueue(kind, weight, Queued::Lazy(event), false);
         }
         let wire_event = if wire.is_empty() { None } else { Some(event::build(py, wire_view(&event))?) };
         let made = event::build(py, *event)?;
@@ -84,7 +84,8 @@ impl PySession {
             let item = Py::new(py, ConversationItem::new(item))?;
             self.tell(py, "_conversed", (&made, item, appended, completed))?;
         }
-        self.enqueue(kind, weight, Queued::Made(made))
+        let handled = kind == Kind::Audio && !(neutral.is_empty() && wire.is_empty());
+        self.enqueue(kind, weight, Queued::Made(made), handled)
     }
 
     /// Asks the owner whether the turn goes on by itself: whether handlers still answer calls of this response.
@@ -179,12 +180,12 @@ impl PySession {
     }
 
     /// Appends an event to every iterator that wants it; makes its Python object only where several do.
-    pub(crate) fn enqueue(&self, kind: Kind, weight: usize, queued: Queued) -> PyResult<()> {
+    pub(crate) fn enqueue(&self, kind: Kind, weight: usize, queued: Queued, handled: bool) -> PyResult<()> {
         let mut queues = self.queues();
         queues.retain(|queue| queue.wants(kind));
         let Some(last) = queues.pop() else { return Ok(()) };
         if queues.is_empty() {
-            last.push(queued, weight);
+            last.push(queued, weight, handled);
             return Ok(());
         }
         Python::attach(|py| {
@@ -193,9 +194,9 @@ impl PySession {
                 Queued::Lazy(event) => event::build(py, *event)?,
             };
             for queue in &queues {
-                queue.push(Queued::Made(made.clone_ref(py)), weight);
+                queue.push(Queued::Made(made.clone_ref(py)), weight, handled);
             }
-            last.push(Queued::Made(made), weight);
+            last.push(Queued::Made(made), weight, handled);
             Ok(())
         })
     }

@@ -17,7 +17,8 @@ const UNSTARTED_BYTES: usize = 1 << 20;
 /// The events of one iterator.
 ///
 /// Started, it is bounded by the session's inbox: what it holds counts there, and a full inbox makes the socket wait.
-/// Not started, it drops the oldest and counts.
+/// Not started, it drops the oldest and counts, and keeps no audio that a handler has been given: that is most of what
+/// comes, and where everybody has handlers nobody will ask for it (decision 012).
 pub(crate) struct Queue {
     state: Mutex<State>,
     session: Session,
@@ -50,12 +51,16 @@ impl Queue {
         self.mask & kind.bit() != 0
     }
 
-    /// Appends an event.
-    pub(crate) fn push(&self, event: Queued, weight: usize) {
+    /// Appends an event; `handled`: audio that a handler has been given.
+    pub(crate) fn push(&self, event: Queued, weight: usize, handled: bool) {
         let mut dropped = Vec::new();
         {
             let mut state = self.lock();
             if state.ended {
+                return;
+            }
+            if handled && !state.started {
+                state.dropped += 1;
                 return;
             }
             state.bytes += weight;

@@ -324,7 +324,7 @@ impl PySession {
     /// Takes an event of our own making to handlers and iterators.
     fn tell_all(slf: &Bound<'_, Self>, kind: Kind, event: Py<PyAny>) -> PyResult<()> {
         slf.get().fire_neutral(slf, kind, &event)?;
-        slf.get().enqueue(kind, 256, Queued::Made(event))?;
+        slf.get().enqueue(kind, 256, Queued::Made(event), false)?;
         slf.get().wake_iterators(slf.py())
     }
 
