@@ -437,8 +437,11 @@ class Hub:
     @property
     def turn_descriptor(self) -> int | None:
         """The descriptor that becomes readable when a turn is due; None where I/O threads do the work."""
-    def turn(self) -> float | None:
-        """Serve the sockets without waiting, then drain; returns the seconds until the next turn is due, if it is."""
+    def turn(self) -> tuple[float | None, float | None]:
+        """Serve the sockets without waiting, then drain.
+
+        Returns the seconds until the next turn is due, if it is, and those for which the descriptor is to be left alone.
+        """
     def fileno(self) -> int:
         """The descriptor that becomes readable when there is something to drain."""
     def drain(self) -> None:

@@ -28,32 +28,52 @@ def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
 
 
 class _Turns:
-    """Lets a hub serve its sockets on the loop's thread: when they have something, and when a timer of theirs is due."""
+    """Lets a hub serve its sockets on the loop's thread: when they have something, and when a timer of theirs is due.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
+    A busy hub has its descriptor left alone for a while, so that one turn serves the sockets of many sessions.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hub: Hub, descriptor: int) -> None:
         self._loop = weakref.ref(loop)
         self._turn = hub.turn
+        self._descriptor = descriptor
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._is_watching = True
+        loop.add_reader(descriptor, self)
 
     def __call__(self) -> None:
-        wait = self._turn()
-        if wait is None or (loop := self._loop()) is None:
+        wait, rest = self._turn()
+        loop = self._loop()
+        if loop is None:
             return
-        due = loop.time() + wait
-        if self._timer is None or due < self._due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due, self._timer = due, loop.call_at(due, self._ring)
+        if rest is not None:
+            if self._is_watching:
+                loop.remove_reader(self._descriptor)
+                self._is_watching = False
+            loop.call_later(rest, self)
+        elif not self._is_watching:
+            loop.add_reader(self._descriptor, self)
+            self._is_watching = True
+        if wait is not None:
+            self._arm(loop, loop.time() + wait)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due, self._timer = due, loop.call_at(due, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        self()
+        if self._is_watching:
+            self()
 
 
 def _watch(loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
     if (descriptor := hub.turn_descriptor) is not None:
-        loop.add_reader(descriptor, _Turns(loop, hub))
+        _Turns(loop, hub, descriptor)
     try:
         loop.add_reader(hub.fileno(), hub.drain)
     except NotImplementedError:

@@ -7,13 +7,12 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::unix::pipe;
@@ -21,7 +20,7 @@ use tokio::runtime::Runtime;
 
 use crate::clock::{self, Deadlines};
 use crate::inbox::Inbox;
-use crate::io::{Job, Notify};
+use crate::io::{self, Job, Notify};
 use crate::wake::WakeFd;
 
 /// Messages that one turn takes in before the loop gets its turn again.
@@ -46,6 +45,15 @@ struct State {
     runtime: Runtime,
 }
 
+/// What follows a turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Turned {
+    /// When the next turn is due at the latest.
+    pub next: Option<Instant>,
+    /// How long to leave the descriptor alone, so that the next turn serves more sockets.
+    pub rest: Option<Duration>,
+}
+
 /// Makes the descriptor readable when a session has something to do outside a turn.
 struct Signal {
     due: AtomicBool,
@@ -63,7 +71,7 @@ impl Inline {
     /// # Errors
     /// Where the process has no descriptors left, or the kernel does not tell what an epoll instance watches
     /// (`/proc/self/fdinfo`, Linux).
-    pub fn new() -> io::Result<Arc<Self>> {
+    pub fn new() -> std::io::Result<Arc<Self>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let descriptor = epoll_of(&runtime)?;
         let signal = Arc::new(Signal {
@@ -82,11 +90,12 @@ impl Inline {
         }))
     }
 
-    /// Does what is to be done without waiting; returns when the next turn is due at the latest.
-    pub fn turn(&self) -> Option<Instant> {
+    /// Does what is to be done without waiting.
+    pub fn turn(&self) -> Turned {
+        let began = Instant::now();
         let mut state = self.lock();
-        self.run(&mut state, true, || {});
-        state.deadlines.next()
+        let took_messages = self.run(&mut state, true, || {});
+        Turned { next: state.deadlines.next(), rest: io::rest_behind_turn(took_messages, began) }
     }
 
     /// Drops all sessions where they are: their sockets close.
@@ -107,14 +116,18 @@ impl Inline {
     pub(crate) fn notify(&self, target: &dyn Notify) {
         if thread::current().id() == self.thread {
             match self.state.try_lock() {
-                Ok(mut state) => return self.run(&mut state, false, || target.notify()),
+                Ok(mut state) => {
+                    self.run(&mut state, false, || target.notify());
+                    return;
+                }
                 Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => {}
             }
         }
         target.notify();
     }
 
-    fn run(&self, state: &mut State, asks_kernel: bool, first: impl FnOnce()) {
+    /// Returns whether messages were taken in.
+    fn run(&self, state: &mut State, asks_kernel: bool, first: impl FnOnce()) -> bool {
         let State { sessions, runtime, deadlines } = state;
         let told = deadlines.next();
         self.signal.turning.store(true, SeqCst);
@@ -129,7 +142,7 @@ impl Inline {
                 self.poll(sessions);
             }));
         });
-        LEFT.set(None);
+        let took_messages = LEFT.take() != Some(MESSAGES_PER_TURN);
         Inbox::wake_all();
         deadlines.pass(Instant::now());
         self.signal.turning.store(false, SeqCst);
@@ -137,6 +150,7 @@ impl Inline {
         if self.signal.due.load(SeqCst) || is_sooner {
             self.signal.runtime.wake_by_ref();
         }
+        took_messages
     }
 
     fn poll(&self, sessions: &mut FuturesUnordered<Job>) {
@@ -195,7 +209,7 @@ pub(crate) fn has_taken_enough() -> bool {
 }
 
 /// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours.
-fn epoll_of(runtime: &Runtime) -> io::Result<RawFd> {
+fn epoll_of(runtime: &Runtime) -> std::io::Result<RawFd> {
     let probe = WakeFd::new()?;
     let _context = runtime.enter();
     let probe = pipe::Receiver::from_owned_fd_unchecked(probe.descriptor()?)?;
@@ -207,7 +221,7 @@ fn epoll_of(runtime: &Runtime) -> io::Result<RawFd> {
             return Ok(descriptor);
         }
     }
-    Err(io::Error::other("no epoll instance watches our descriptor"))
+    Err(std::io::Error::other("no epoll instance watches our descriptor"))
 }
 
 /// Whether an epoll instance watches the descriptor: lines of `tfd:  7 events: …` (proc_pid_fdinfo(5)).

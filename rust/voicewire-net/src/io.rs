@@ -194,6 +194,11 @@ pub(crate) fn note_backlog() {
     PACE.with(|pace| pace.backlog.set(BACKLOG_PARKS));
 }
 
+/// How long the event loop of this thread should rest before its next turn; None where it is not busy.
+pub(crate) fn rest_behind_turn(took_messages: bool, now: Instant) -> Option<Duration> {
+    PACE.with(|pace| pace.rest_behind_turn(window(), took_messages, now))
+}
+
 thread_local! {
     static PACE: Pace =
         const { Pace { last_park: Cell::new(None), streak: Cell::new(0), backlog: Cell::new(0) } };
@@ -214,6 +219,9 @@ const BUSY_STREAK: u32 = 8;
 /// Parks without waiting after a backlog: a burst comes in pieces, with short gaps between them.
 const BACKLOG_PARKS: u32 = 16;
 
+/// Turns without messages after which an event loop no longer rests.
+const IDLE_TURNS: u32 = 4;
+
 impl Pace {
     /// How long the thread should wait for company before it parks; None where it is not busy.
     fn rest(&self, window: Duration, now: Instant) -> Option<Duration> {
@@ -228,6 +236,26 @@ impl Pace {
         }
         self.streak.set(self.streak.get().saturating_add(1));
         Some(window.saturating_sub(since)).filter(|rest| self.streak.get() >= BUSY_STREAK && !rest.is_zero())
+    }
+
+    /// The same for an event loop, behind a turn that began at `now`. Once it rests it goes on so while every other turn
+    /// finds messages, since to watch its descriptor again costs the kernel a look at every socket.
+    fn rest_behind_turn(&self, window: Duration, took_messages: bool, now: Instant) -> Option<Duration> {
+        let rests = self.streak.get() >= BUSY_STREAK;
+        let soon = self.last_park.replace(Some(now)).is_some_and(|last| now - last < window.mul_f32(1.3));
+        let streak = match (rests, took_messages) {
+            (true, true) => BUSY_STREAK + IDLE_TURNS,
+            (false, true) if soon => self.streak.get() + 1,
+            (false, true) => 0,
+            (_, false) => self.streak.get().saturating_sub(1),
+        };
+        self.streak.set(if window.is_zero() { 0 } else { streak });
+        if self.streak.get() < BUSY_STREAK {
+            return None;
+        }
+        let hurries = self.backlog.get() > 0;
+        self.backlog.set(self.backlog.get().saturating_sub(1));
+        Some(if hurries { Duration::ZERO } else { window })
     }
 
     fn parked(&self, now: Instant) {

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -31,6 +31,8 @@ pub(crate) struct Link {
     /// Whether our close frame is on its way: nothing may follow it.
     pub(crate) said_goodbye: bool,
     pub(crate) paused_since: Option<Instant>,
+    /// Bytes of the messages received, as they were on the wire; fewer than were where a message came in pieces.
+    consumed: u64,
     /// Bytes fed since the socket last had taken everything.
     fed: usize,
     /// Whether reading comes before the outbox in the next step, so that neither starves the other.
@@ -63,6 +65,7 @@ impl Link {
             deadline: None,
             said_goodbye: false,
             paused_since: None,
+            consumed: 0,
             fed: 0,
             read_first: false,
             failed: None,
@@ -156,7 +159,25 @@ impl Link {
         if !self.may_read(shared) {
             return Poll::Pending;
         }
-        self.websocket.poll_next_unpin(cx).map(Step::Message)
+        self.poll_message(cx).map(Step::Message)
+    }
+
+    /// Waits for the next message.
+    pub(crate) async fn next(&mut self) -> Option<Result<WsMessage, WsError>> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// The next message. Where tungstenite is known to hold nothing, the socket is asked first: tungstenite fills 16 KiB
+    /// with zeros before it asks.
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<WsMessage, WsError>>> {
+        if self.websocket.get_ref().taken() == Some(self.consumed) && self.websocket.get_ref().is_dry(cx) {
+            return Poll::Pending;
+        }
+        let message = ready!(self.websocket.poll_next_unpin(cx));
+        if let Some(Ok(message)) = &message {
+            self.consumed += wire_length(message.len());
+        }
+        Poll::Ready(message)
     }
 
     /// Whether the inbox has room; while it has none, `Session::release` wakes us.
@@ -177,6 +198,16 @@ impl Link {
         }
         true
     }
+}
+
+/// Bytes of a server's frame with that payload (RFC 6455, section 5.2), in the shortest form.
+fn wire_length(payload: usize) -> u64 {
+    let header = match payload {
+        0..126 => 2,
+        126..65_536 => 4,
+        _ => 10,
+    };
+    payload as u64 + header
 }
 
 /// Bytes fed before the socket has to take some.

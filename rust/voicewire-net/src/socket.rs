@@ -51,8 +51,8 @@ pub struct Opened {
 /// The bytes below a WebSocket.
 #[derive(Debug)]
 pub enum Stream {
-    /// TCP alone (`ws`).
-    Plain(TcpStream),
+    /// TCP alone (`ws`), and the bytes read from it behind the upgrade.
+    Plain(TcpStream, u64),
     /// TLS over TCP (`wss`).
     Tls(Box<TlsStream<ReadAhead>>),
 }
@@ -68,6 +68,9 @@ pub async fn open(target: &Target, deadline: Instant) -> Result<Opened, ConnectE
     let tcp = connect(target, deadline).await?;
     let mut stream = secure(target, tcp, deadline).await?;
     let upgraded = upgrade::upgrade(&mut stream, target, deadline).await?;
+    if let Stream::Plain(_, taken) = &mut stream {
+        *taken = upgraded.leftover.len() as u64;
+    }
     let config = websocket_config(target.max_message_bytes);
     let websocket = WebSocketStream::from_partially_read(stream, upgraded.leftover, Role::Client, Some(config));
     Ok(Opened { websocket: websocket.await, subprotocol: upgraded.subprotocol, headers: upgraded.headers })
@@ -202,7 +205,7 @@ fn set_options(tcp: &TcpStream) -> io::Result<()> {
 
 async fn secure(target: &Target, tcp: TcpStream, deadline: Instant) -> Result<Stream, ConnectError> {
     if !target.tls {
-        return Ok(Stream::Plain(tcp));
+        return Ok(Stream::Plain(tcp, 0));
     }
     let tls = timeout_at(deadline, tls::handshake(target, ReadAhead::new(tcp)))
         .await
@@ -217,10 +220,23 @@ impl fmt::Debug for Opened {
 }
 
 impl Stream {
+    /// Bytes handed to the WebSocket; None under TLS, which keeps some for itself.
+    pub(crate) fn taken(&self) -> Option<u64> {
+        match self {
+            Self::Plain(_, taken) => Some(*taken),
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// Whether the socket has nothing to read; wakes the task when it has.
+    pub(crate) fn is_dry(&self, cx: &mut Context<'_>) -> bool {
+        self.tcp().poll_read_ready(cx).is_pending()
+    }
+
     /// The TCP socket underneath, for options and addresses.
     pub fn tcp(&self) -> &TcpStream {
         match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(tcp, _) => tcp,
             Self::Tls(tls) => tls.get_ref().0.tcp(),
         }
     }
@@ -229,7 +245,12 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, out),
+            Self::Plain(tcp, taken) => {
+                let before = out.filled().len();
+                let read = Pin::new(tcp).poll_read(cx, out);
+                *taken += (out.filled().len() - before) as u64;
+                read
+            }
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, out),
         }
     }
@@ -238,7 +259,7 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Plain(tcp, _) => Pin::new(tcp).poll_write(cx, data),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, data),
         }
     }
@@ -249,28 +270,28 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Self::Plain(tcp, _) => Pin::new(tcp).poll_write_vectored(cx, slices),
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::Plain(tcp, _) => tcp.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Plain(tcp, _) => Pin::new(tcp).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Plain(tcp, _) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }

@@ -47,14 +47,16 @@ impl PyHub {
         self.inline.as_ref().map(|inline| inline.as_raw_fd())
     }
 
-    /// Serves the sockets without waiting, then drains; returns the seconds until the next turn is due, if it is.
-    fn turn(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        let Some(inline) = &self.inline else { return Ok(None) };
+    /// Serves the sockets without waiting, then drains. Returns the seconds until the next turn is due, if it is, and
+    /// those for which the descriptor is to be left alone, if any.
+    fn turn(&self, py: Python<'_>) -> PyResult<(Option<f64>, Option<f64>)> {
+        let Some(inline) = &self.inline else { return Ok((None, None)) };
         self.inbox.attend(true);
-        let next = py.detach(|| inline.turn());
+        let turned = py.detach(|| inline.turn());
         self.inbox.attend(false);
         self.drain(py)?;
-        Ok(next.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()))
+        let next = turned.next.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64());
+        Ok((next, turned.rest.map(|rest| rest.as_secs_f64())))
     }
 
     /// The descriptor that becomes readable when there is something to drain.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
 use super::ending::close_words;
@@ -72,7 +72,7 @@ impl Driver {
         let bytes_before = self.shared.stats.bytes_in.get();
         while !self.protocol.is_ready() {
             let closed = |code, reason: &str| ConnectFailure::Closed { code, reason: reason.to_owned() };
-            match link.websocket.next().await {
+            match link.next().await {
                 Some(Ok(WsMessage::Close(frame))) => {
                     let (code, reason) = close_words(frame, &self.secrets);
                     return Err(closed(code, &reason));

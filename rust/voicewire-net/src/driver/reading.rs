@@ -5,7 +5,6 @@ use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use voicewire_proto::{Body, Event, Malformed, Message, Outcome};
 
@@ -36,7 +35,7 @@ impl Driver {
             if is_full || taken == MESSAGES_PER_TURN || inline::has_taken_enough() {
                 break;
             }
-            match poll_fn(|cx| Poll::Ready(link.websocket.poll_next_unpin(cx))).await {
+            match poll_fn(|cx| Poll::Ready(link.poll_message(cx))).await {
                 Poll::Ready(message) => next = message,
                 Poll::Pending => break,
             }
