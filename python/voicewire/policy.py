@@ -6,12 +6,12 @@ from dataclasses import asdict, field, fields
 from typing import Any, Literal
 
 from voicewire import parse
-from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.exceptions import ConfigError
 from voicewire.prices import PriceTable, read_prices
 from voicewire.providers import speaks_gemini
 from voicewire.values import dataclass
 
-__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "reconnect_of", "timeouts_for"]
+__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "timeouts_for"]
 
 ReplayAudio = Literal["turn", "unproved", "none"]
 
@@ -151,13 +151,3 @@ def timeouts_for(dialect: str, timeouts: Timeouts) -> dict[str, Any]:
     if timeouts.ping_timeout is None and speaks_gemini(dialect):
         words["ping_timeout"] = 40.0
     return words
-
-
-def reconnect_of(value: Reconnect | bool | None, dialect: str) -> Reconnect | None:
-    """Read the ``reconnect`` option for a dialect; the default is on where it is built."""
-    policy = Reconnect.parse(value)
-    if speaks_gemini(dialect):
-        return policy
-    if value is not True and policy is not None:
-        raise UnsupportedError("reconnect=", "leave it out: it is built for Gemini only, so far")
-    return None

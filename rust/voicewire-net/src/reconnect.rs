@@ -160,7 +160,7 @@ impl Driver {
 
     /// Tries until a session is ready, or patience is at its end. A connection that was left by plan has no `end`.
     async fn retry(&mut self, policy: &Reconnect, began: Instant, end: Option<End>) -> Result<Link, End> {
-        let mut attempt = 0;
+        let (mut attempt, mut asked) = (0, Duration::ZERO);
         loop {
             attempt += 1;
             if end.is_some() || attempt > 1 {
@@ -168,22 +168,28 @@ impl Driver {
             }
             self.deliver();
             tokio::select! {
-                () = clock::sleep(policy.delay(attempt)) => {}
-                () = closing(&self.shared) => return Err(closed(1000, "")),
+                () = clock::sleep(policy.delay(attempt).max(asked)) => {}
+                () = closing(&self.shared) => return Err(End::of(1000, "", true)),
             }
-            let failure = match self.connect().await {
+            let failure = match self.attempt().await {
                 Ok(link) => return Ok(link),
-                Err(ConnectFailure::Cancelled) => return Err(closed(1000, "")),
+                Err(ConnectFailure::Cancelled) => return Err(End::of(1000, "", true)),
                 Err(failure) => failure,
             };
-            let worth_it = self.is_worth_another(&failure);
-            if !worth_it || attempt >= policy.max_attempts || began.elapsed() >= policy.max_elapsed {
-                let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
-                let end = end.unwrap_or_else(|| End { clean: false, ..closed(code_of(&failure), &words(&failure)) });
-                let error = Some(Error::ConnectionClosed { code: end.code, reason });
-                return Err(End { error, ..end });
+            asked = retry_after(&failure);
+            let has_hope = self.is_worth_another(&failure);
+            let has_time = attempt < policy.max_attempts && began.elapsed() + asked < policy.max_elapsed;
+            if !(has_hope && has_time) {
+                let end = end.unwrap_or_else(|| End::of(code_of(&failure), &words(&failure), false));
+                return Err(given_up(end, failure, attempt, has_hope));
             }
         }
+    }
+
+    async fn attempt(&mut self) -> Result<Link, ConnectFailure> {
+        let deadline = Instant::now() + self.timeouts.connect;
+        self.renew(deadline).await?;
+        self.connect(deadline).await
     }
 
     /// Whether another attempt may fare better.
@@ -191,7 +197,7 @@ impl Driver {
         match failure {
             ConnectFailure::Connect(error) => match error.kind {
                 ConnectErrorKind::Http => {
-                    error.status.is_none_or(|status| status >= 500 || matches!(status, 408 | 429))
+                    error.status.is_none_or(|status| status >= 500 || matches!(status, 408 | 425 | 429))
                 }
                 ConnectErrorKind::Tls => false,
                 _ => true,
@@ -200,7 +206,11 @@ impl Driver {
                 let recovers = self.protocol.recovery(*code) == Recovery::Reconnect;
                 self.protocol.leave(Instant::now()) || recovers
             }
-            ConnectFailure::Refused(_) => self.protocol.leave(Instant::now()),
+            ConnectFailure::Refused(error) => {
+                let forgives = self.protocol.forgives(error);
+                self.protocol.leave(Instant::now()) || forgives
+            }
+            ConnectFailure::Key { is_final, .. } => !is_final,
             ConnectFailure::Cancelled | ConnectFailure::Internal(_) => false,
         }
     }
@@ -249,8 +259,26 @@ fn random() -> f64 {
     (number >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn closed(code: u16, reason: &str) -> End {
-    End { code, reason: reason.to_owned(), clean: code == 1000, error: None }
+/// How long a service wants to be left alone.
+fn retry_after(failure: &ConnectFailure) -> Duration {
+    let ConnectFailure::Connect(error) = failure else { return Duration::ZERO };
+    let seconds = error.retry_after.unwrap_or_default();
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
+}
+
+/// The end of a session that cannot be replaced: with the refusal itself where no attempt would fare better.
+fn given_up(end: End, failure: ConnectFailure, attempt: u32, has_hope: bool) -> End {
+    match failure {
+        // The application knows: it was its word.
+        ConnectFailure::Key { is_final: true, .. } => end,
+        ConnectFailure::Connect(_) | ConnectFailure::Refused(_) if !has_hope => {
+            End { failure: Some(Box::new(failure)), ..end }
+        }
+        failure => {
+            let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
+            End { error: Some(Error::ConnectionClosed { code: end.code, reason }), ..end }
+        }
+    }
 }
 
 fn code_of(failure: &ConnectFailure) -> u16 {
@@ -266,6 +294,6 @@ fn words(failure: &ConnectFailure) -> String {
         ConnectFailure::Refused(error) => error.to_string(),
         ConnectFailure::Closed { code, reason } => format!("closed with {code} {reason}"),
         ConnectFailure::Cancelled => "disconnected".to_owned(),
-        ConnectFailure::Internal(message) => message.clone(),
+        ConnectFailure::Internal(message) | ConnectFailure::Key { message, .. } => message.clone(),
     }
 }

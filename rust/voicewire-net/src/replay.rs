@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use voicewire_proto::Body;
+use voicewire_proto::{Body, ReceiptId};
 
 use crate::settings::ReplayAudio;
 
@@ -22,8 +22,12 @@ pub(crate) struct Replay {
     sent: u64,
     /// Up to here the peer has read.
     proved: u64,
-    /// Before this the user has ended a turn or taken it back.
+    /// Before this the user has ended a turn or taken it back, or the server has ended it.
     floor: u64,
+    /// Ends of turns that the user asked for and nobody has confirmed, with their receipts.
+    asked_ends: VecDeque<(ReceiptId, u64)>,
+    /// Where the server heard the user stop.
+    stopped: Option<u64>,
     /// Whether the user ends turns: the open one began at `floor`.
     by_hand: bool,
     /// Where the open turn began; None while nobody is known to speak.
@@ -50,6 +54,8 @@ impl Replay {
             sent: 0,
             proved: 0,
             floor: 0,
+            asked_ends: VecDeque::new(),
+            stopped: None,
             by_hand: false,
             turn: None,
             asked: None,
@@ -60,6 +66,11 @@ impl Replay {
     /// Begins with a connection that has no audio yet; `by_hand` where the user ends turns.
     pub(crate) fn connected(&mut self, sample_rate: u32, by_hand: bool) {
         *self = Self { sample_rate, by_hand, ..Self::new(self.policy, self.ring_ms) };
+    }
+
+    /// Whether the user ends turns may change while a connection lives.
+    pub(crate) fn set_by_hand(&mut self, by_hand: bool) {
+        self.by_hand = by_hand;
     }
 
     /// Audio was written.
@@ -109,7 +120,22 @@ impl Replay {
         }
     }
 
-    /// The user has ended a turn, or taken back what he said.
+    /// The user asks for the end of a turn: its audio is needed until somebody has confirmed that.
+    pub(crate) fn turn_ends(&mut self, receipt: ReceiptId) {
+        self.asked_ends.push_back((receipt, self.sent));
+    }
+
+    /// A command has met its fate: where it ended a turn, the audio before is done with, unless it failed.
+    pub(crate) fn settled(&mut self, receipt: ReceiptId, has_failed: bool) {
+        let Some(at) = self.asked_ends.iter().position(|(asked, _)| *asked == receipt) else { return };
+        let end = self.asked_ends.remove(at).map_or(0, |(_, end)| end);
+        if !has_failed {
+            self.floor = self.floor.max(end);
+            self.trim();
+        }
+    }
+
+    /// All turns of the user are over, or taken back.
     pub(crate) fn turn_ended(&mut self) {
         self.floor = self.sent;
         self.trim();
@@ -120,10 +146,19 @@ impl Replay {
         match body {
             _ if self.by_hand => {}
             Body::SpeechStarted(ms) => {
-                let told = ms.map(|ms| ms.max(0).unsigned_abs() * u64::from(self.sample_rate) / 1000);
-                self.turn = Some(told.filter(|at| *at <= self.sent).unwrap_or(self.onset()));
+                let told = self.position(*ms);
+                self.turn = Some(told.unwrap_or(self.onset()));
             }
-            Body::InputCommitted => self.turn = None,
+            Body::SpeechStopped(ms) => {
+                self.stopped = self.position(*ms);
+                self.proved = self.proved.max(self.stopped.unwrap_or_default());
+            }
+            Body::InputCommitted => {
+                self.turn = None;
+                // What the server made a turn of is done with.
+                self.floor = self.floor.max(self.stopped.take().unwrap_or_default());
+                self.trim();
+            }
             _ => {}
         }
     }
@@ -156,6 +191,12 @@ impl Replay {
             ReplayAudio::None => self.sent,
         };
         needed.max(self.floor)
+    }
+
+    /// The sample at which the server heard something; None where it does not tell, or tells of none that was sent.
+    fn position(&self, ms: Option<i64>) -> Option<u64> {
+        let told = ms.map(|ms| ms.max(0).unsigned_abs() * u64::from(self.sample_rate) / 1000);
+        told.filter(|at| *at <= self.sent)
     }
 
     fn onset(&self) -> u64 {
@@ -236,6 +277,27 @@ mod tests {
         replay.asked(1, Instant::now());
         replay.answered(1);
         assert_eq!(taken(&mut replay)[0], 15);
+    }
+
+    #[test]
+    fn of_an_utterance_that_was_committed_nothing_is_sent_again_although_nothing_proved_it_read() {
+        let mut replay = replay(ReplayAudio::Turn, false, 10);
+        replay.told(&Body::SpeechStarted(Some(300)));
+        replay.told(&Body::SpeechStopped(Some(800)));
+        replay.told(&Body::InputCommitted);
+        assert_eq!(taken(&mut replay), [8, 9]);
+    }
+
+    #[test]
+    fn a_turn_whose_end_nobody_confirmed_is_sent_again() {
+        let mut replay = replay(ReplayAudio::Turn, true, 2);
+        replay.turn_ends(1);
+        write(&mut replay, 2..4);
+        replay.turn_ends(2);
+        replay.settled(1, false);
+        assert_eq!(replay.needed_from(), 2 * CHUNK as u64);
+        replay.settled(2, true);
+        assert_eq!(taken(&mut replay), [2, 3]);
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Memory {
         *lock(&self.session) = None;
     }
 
+    /// Whether audio is kept at all.
+    pub(crate) fn retains(&self) -> bool {
+        self.retain_s > 0.0
+    }
+
     /// Audio was sent.
     pub(crate) fn sent(&self, samples: &[i16]) {
         lock(&self.input).tape.push(samples);

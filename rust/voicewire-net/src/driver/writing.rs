@@ -66,8 +66,8 @@ impl Driver {
         if !matches!(command, Command::ReportPlayed { .. }) {
             self.asked = Some(now);
         }
-        if matches!(command, Command::CommitAudio | Command::ClearAudio) {
-            self.replay.turn_ended();
+        if command.closes_turn().is_some() {
+            self.replay.turn_ends(id.receipt);
         }
         self.protocol.send(command, id, now);
         self.transmit(link);
@@ -87,6 +87,7 @@ impl Driver {
         if !self.replay.keeps() {
             return self.feed(link, message);
         }
+        self.replay.set_by_hand(self.protocol.turns_by_hand());
         self.replay.written(&message, samples);
         self.feed(link, message);
         if link.keepalive.is_off() {
