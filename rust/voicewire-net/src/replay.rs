@@ -43,6 +43,9 @@ const ASKING: Duration = Duration::from_secs(1);
 /// Speech that nobody has told us of may have begun this long ago.
 const ONSET_MS: u64 = 500;
 
+/// The server tells of speech this long after it began, at most: its padding, its doubt and the way back.
+const TOLD_LATE_MS: u64 = 3000;
+
 impl Replay {
     pub(crate) fn new(policy: ReplayAudio, ring_ms: u32) -> Self {
         Self {
@@ -147,6 +150,7 @@ impl Replay {
             _ if self.by_hand => {}
             Body::SpeechStarted(ms) => {
                 let told = self.position(*ms);
+                self.proved = self.proved.max(told.unwrap_or_default());
                 self.turn = Some(told.unwrap_or(self.onset()));
             }
             Body::SpeechStopped(ms) => {
@@ -165,15 +169,21 @@ impl Replay {
 
     /// Takes the messages that are to be sent again, and their samples, oldest first.
     pub(crate) fn take(&mut self) -> VecDeque<(Bytes, usize)> {
-        self.trim();
+        self.forget_before(self.needed_from());
         self.kept_samples = 0;
         std::mem::take(&mut self.kept)
     }
 
-    /// Forgets what is not needed any more.
+    /// Forgets what cannot be needed any more.
     fn trim(&mut self) {
+        let slack =
+            if self.policy == ReplayAudio::Turn { TOLD_LATE_MS * u64::from(self.sample_rate) / 1000 } else { 0 };
+        self.forget_before(self.needed_from().saturating_sub(slack).max(self.floor));
+    }
+
+    fn forget_before(&mut self, position: u64) {
         let capacity = u64::from(self.ring_ms) * u64::from(self.sample_rate) / 1000;
-        let oldest = self.needed_from().max(self.sent.saturating_sub(capacity));
+        let oldest = position.max(self.sent.saturating_sub(capacity));
         while let Some(samples) = self.kept.front().map(|(_, samples)| *samples as u64) {
             if self.sent - self.kept_samples + samples > oldest {
                 break;
@@ -265,6 +275,16 @@ mod tests {
         write(&mut replay, 10..20);
         replay.asked(1, Instant::now());
         replay.answered(1);
+        assert_eq!(taken(&mut replay)[0], 3);
+    }
+
+    #[test]
+    fn an_utterance_that_was_told_late_is_sent_again_from_its_start() {
+        let mut replay = replay(ReplayAudio::Turn, false, 20);
+        replay.asked(1, Instant::now());
+        replay.answered(1);
+        write(&mut replay, 20..21);
+        replay.told(&Body::SpeechStarted(Some(300)));
         assert_eq!(taken(&mut replay)[0], 3);
     }
 

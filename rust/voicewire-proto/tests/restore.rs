@@ -215,7 +215,7 @@ fn an_answer_that_was_cut_is_asked_for_again_as_it_was_asked_for() {
 
     let back = session.back();
 
-    assert_eq!(turns(&back.told), [(TurnStatus::Incomplete, false)]);
+    assert_eq!(turns(&back.told), [(TurnStatus::Cancelled, false)]);
     assert_eq!(texts(&back), ["Count."]);
     assert_eq!(asks(&back), 1);
     assert_eq!(back.sent.last().unwrap()["response"], json!({"instructions": "Loudly."}));

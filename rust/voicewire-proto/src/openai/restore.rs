@@ -52,8 +52,9 @@ impl OpenAi {
         if !std::mem::replace(&mut self.ready, false) {
             return;
         }
+        let unfinished = self.history.unfinished();
         self.asks_again = self.question();
-        for fields in self.history.unfinished() {
+        for fields in unfinished {
             let change = Some(Box::new(ItemChange::Told(Box::new(fields))));
             self.events.push_back(Event { change, ..Event::ours(Body::Wire, now) });
         }
@@ -120,8 +121,10 @@ impl OpenAi {
     fn give_up_responses(&mut self, now: Instant) {
         let goes_on = self.asks_again.is_some();
         for (id, is_stopped) in self.turns.abandon() {
-            let status = if is_stopped { TurnStatus::Cancelled } else { TurnStatus::Incomplete };
             let is_final = !goes_on || self.turns.is_outside(Some(&id));
+            // What is asked for again comes as a whole.
+            let is_void = is_stopped || !is_final;
+            let status = if is_void { TurnStatus::Cancelled } else { TurnStatus::Incomplete };
             let turn = TurnComplete { status, usage: None, is_final, has_open_calls: false, error: None };
             let response_id = Text::from(Some(id.as_str()).filter(|id| !id.is_empty()));
             let event = Event { response_id, ..Event::ours(Body::TurnComplete(Box::new(turn)), now) };
