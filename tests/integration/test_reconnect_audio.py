@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.integration.lines import APPEND, UPDATE, Lines, client, cut, expect, greet, kinds, samples, wait_for
+from tests.integration.lines import APPEND, UPDATE, Lines, client, cut, expect, greet, items, kinds, samples, wait_for
 from tests.integration.listening import soon, until
 from tests.integration.peer import Action, Connection, send
 from tests.integration.wire import item_told, of_item, speech_started, speech_stopped
@@ -189,3 +189,38 @@ def overlaps(before: list[int], after: list[int]) -> bool:
     """Whether a line begins at or before the end of the one before it."""
     follows = (int(np.uint16(before[-1] & 0xFFFF)) + 1) % (27 * CHUNK)
     return after[0] in before or int(np.uint16(after[0] & 0xFFFF)) == follows
+
+
+async def test_kept_audio_of_a_turn_behind_a_cut_is_that_turns() -> None:
+    turn = [speech_started(200), speech_stopped(600), of_item("input_audio_buffer.committed", "item_user")]
+    leave = asyncio.Event()
+    old = [greet(), expect(APPEND, 10), wait_for(leave), cut()]
+    new = [greet(), expect(APPEND, 10), send(*turn, item_told("added", "item_user"))]
+    policy = vw.Reconnect(replay_audio="none")
+    async with Lines(old, new) as peer, client(peer, retain_audio_s=10, reconnect=policy) as session:
+        events = aiter(session)
+        for number in range(10):
+            session.send_audio(chunk(number))
+        await peer.sent(0, APPEND, 10)
+        leave.set()
+        await until(events, vw.Reconnected)
+        for number in range(10, 20):
+            session.send_audio(chunk(number))
+        await until(events, vw.InputCommitted)
+
+        assert session.conversation.get_item("item_user").audio.tolist() == ramp(12, 16)
+
+
+async def test_a_spoken_turn_without_words_is_told_by_its_kept_audio() -> None:
+    turn = [speech_started(200), speech_stopped(600), of_item("input_audio_buffer.committed", "item_user")]
+    told = item_told("added", "item_user", content=[{"type": "input_audio", "transcript": None}])
+    old = [greet(), expect(APPEND, 10), send(*turn, told), cut()]
+    async with Lines(old, [greet(), expect("last")]) as peer, client(peer, retain_audio_s=10) as session:
+        for number in range(10):
+            session.send_audio(chunk(number))
+        reconnected = (await until(aiter(session), vw.Reconnected))[-1]
+        session.realtime.send("last")
+        item = items(await peer.sent(1, "last"))[0]
+
+    assert reconnected.restored == "replayed"
+    assert samples([{"type": APPEND, "audio": item["content"][0]["audio"]}]) == ramp(2, 6)

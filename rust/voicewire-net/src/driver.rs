@@ -41,6 +41,10 @@ pub(crate) struct Driver {
     /// Whether each connection wants a fresh key.
     pub(crate) renews: bool,
     pub(crate) batch: Vec<Delivery>,
+    /// Samples of input taken out of the outbox, each once.
+    taken: u64,
+    /// Samples that the ring had dropped before this driver began.
+    dropped_before: u64,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
 }
@@ -57,6 +61,7 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
         let Plan { target, timeouts, reconnect, renews, secrets, output_sample_rate, inbox, protocol, inline: _ } =
             plan;
+        let dropped_before = shared.stats.audio_in_dropped.get();
         let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
@@ -73,6 +78,8 @@ impl Driver {
             downlink,
             secrets,
             batch: Vec::new(),
+            taken: 0,
+            dropped_before,
             asked: None,
         }
     }
@@ -197,6 +204,11 @@ impl Driver {
         let delivery = self.delivery(Item::Ended(abandoned), 0);
         self.batch.push(delivery);
         self.deliver();
+    }
+
+    /// Position in the user's audio of the next sample that leaves the outbox.
+    pub(crate) fn input_position(&self) -> u64 {
+        self.taken + self.shared.stats.audio_in_dropped.get() - self.dropped_before
     }
 
     pub(crate) fn push_event(&mut self, event: Event) {

@@ -220,6 +220,7 @@ impl Driver {
         stats.reconnects.add(1);
         let milliseconds = |samples: u64| samples * 1000 / stats.audio_in_rate.get().max(1);
         let lost = milliseconds(stats.audio_in_dropped.get() - lost_before);
+        let input_start = self.input_position().saturating_sub(resent);
         let resent = milliseconds(resent);
         let session_id = self.protocol.session_id().map(str::to_owned);
         let delivery = self.delivery(Item::Connected(session_id), 0);
@@ -229,6 +230,7 @@ impl Driver {
             gap_ms: began.elapsed().as_millis() as u64,
             audio_lost_ms: lost,
             audio_resent_ms: resent,
+            input_start,
         };
         self.push_event(Event::ours(body, Instant::now()));
     }

@@ -24,10 +24,15 @@ impl Driver {
             taken += 1;
             match entry {
                 Entry::Command(command, id) => self.feed_command(link, *command, id),
-                Entry::Audio(message, samples) | Entry::Again(message, samples) => {
+                Entry::Audio(message, samples) => {
+                    self.taken += samples as u64;
                     self.feed_audio(link, message, samples);
                 }
-                Entry::Samples(samples, encoder) => self.feed_samples(link, &samples, &encoder),
+                Entry::Again(message, samples) => self.feed_audio(link, message, samples),
+                Entry::Samples(samples, encoder) => {
+                    self.taken += samples.len() as u64;
+                    self.feed_samples(link, &samples, &encoder);
+                }
                 Entry::Ping(receipt) => {
                     let number = link.keepalive.ping(Instant::now());
                     link.asked_pings.push((number, receipt));
