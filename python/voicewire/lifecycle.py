@@ -177,7 +177,10 @@ class Lifecycle(Listening, Settling):
             where = self._destination.with_model(grant.model)
             self._session.renew(json.dumps(where.endpoint(grant.key, self._simulator_url())))
         except (AuthenticationError, ConfigError) as error:
-            self._session.report(error, True)
+            if self._opening is not None and not self._opening.done():
+                self._opening.set_exception(error)
+            else:
+                self._session.report(error, True)
             self._session.renewal_failed(str(error), True)
         except Exception as error:
             log.warning("token provider failed", exc_info=error)

@@ -95,12 +95,14 @@ class Timeouts:
 class Reconnect:
     """When and how a lost connection is replaced. Budgets count per outage; delays are seconds.
 
+    The next session is told the options, the conversation and what was asked for: see ``docs/reliability.md``.
+
     Attributes:
         max_attempts: Attempts before giving up.
-        max_elapsed: Seconds before giving up.
+        max_elapsed: Seconds before giving up; also where the service asks for a longer wait.
         initial_delay: Wait before the first attempt. Most cuts are over at once.
         min_delay: Wait before the second attempt; it doubles from there.
-        max_delay: Longest wait.
+        max_delay: Longest wait, unless the service asks for a longer one with ``Retry-After``.
         jitter: Share of the wait that is random, 0 to 1: clients cut together must not return together.
         initial: Whether a failed first ``connect`` is retried as well.
         replay_audio: Audio that is sent again where a connection was lost: "turn" (the open turn, and what no pong

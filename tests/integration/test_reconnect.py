@@ -231,3 +231,22 @@ async def test_a_call_that_was_joined_is_joined_again_and_told_nothing() -> None
 
 # What was never acknowledged is sent again, also where the session goes on.
 CONFIGURED_ONCE = {"session.update", "go"}
+
+
+async def test_a_first_connection_is_tried_again_where_that_is_asked_for() -> None:
+    policy = vw.Reconnect(initial=True, min_delay=0.001, max_delay=0.001)
+    busy = refuse("503 Busy")
+    async with Lines([greet()], upgrades={0: busy, 1: busy}) as peer, client(peer, reconnect=policy) as session:
+        assert session.connected
+        assert len(peer.connections) == 3
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(503, 2), (401, 1)])
+async def test_a_first_connection_that_never_comes_about_raises_the_last_reason(status: int, attempts: int) -> None:
+    policy = vw.Reconnect(initial=True, max_attempts=2, min_delay=0.001, max_delay=0.001)
+    busy = refuse(f"{status} No")
+    async with Lines([greet()], upgrades=dict.fromkeys(range(9), busy)) as peer:
+        with pytest.raises(vw.ConnectError) as caught:
+            await client(peer, reconnect=policy).connect()
+
+    assert (caught.value.status, len(peer.connections)) == (status, attempts)

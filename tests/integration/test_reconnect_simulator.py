@@ -1,13 +1,18 @@
 """Lost connections against the simulator, which knows nothing of our side: every dialect, whole calls, both clients."""
 
-import time
+import asyncio
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.integration.lines import CREATE, FAST, RESPOND, UPDATE
+from tests.integration.lines import CREATE, FAST, RESPOND, UPDATE, cut
 from tests.integration.listening import of, rest, soon, until
+from tests.integration.peer import Action, Connection, send
+from tests.integration.sync_peer import peer_away
+from tests.integration.sync_peer import until as until_sync
+from tests.integration.wire import CREATED
 
 import voicewire as vw
 from voicewire.devices import FileBackend, Microphone, Speaker
@@ -105,6 +110,18 @@ async def test_a_failed_response_is_no_reason_to_reconnect() -> None:
             assert (client.state, client.stats()["reconnects"]) == ("open", 0)
 
 
+def cut_once(when: Event) -> Action:
+    """Cut off the first connection that comes here, once the test says so."""
+    cuts = [cut()]
+
+    async def run(connection: Connection) -> None:
+        while cuts:
+            await asyncio.to_thread(when.wait, 5)
+            await cuts.pop()(connection)
+
+    return run
+
+
 async def test_a_spoken_turn_that_was_cut_becomes_one_turn(tmp_path: Path) -> None:
     """The cut comes while the user speaks: the new session hears the utterance from its start, and answers once."""
     speech = (12_000 * np.sin(np.arange(24_000) / 15)).astype(np.int16)
@@ -140,24 +157,22 @@ async def test_a_call_survives_a_cut_on_the_built_in_simulator(tmp_path: Path) -
 
 def test_a_blocking_client_comes_back_as_well() -> None:
     faults = [{"kind": "drop", "after_events": 12, "connection": 0}]
-    with vw.Simulator(pace=0, script=[{"say": "One, two, three."}], faults=faults) as simulator:
-        with vw.SyncRealtimeClient("m", url=simulator.url, reconnect=FAST) as client:
-            reply = client.ask("Count.")
-            reconnects = client.stats()["reconnects"]
+    simulator = vw.Simulator(pace=0, script=[{"say": "One, two, three."}], faults=faults)
+    with simulator, vw.SyncRealtimeClient("m", url=simulator.url, reconnect=FAST) as client:
+        reply = client.ask("Count.")
+        reconnects = client.stats()["reconnects"]
 
     assert (reply.text.strip(), reconnects) == ("One, two, three.", 1)
 
 
 def test_a_blocking_client_asks_for_fresh_keys() -> None:
     tokens = ["ek_first", "ek_second"]
-    faults = [{"kind": "drop", "after_events": 1, "connection": 0}]
-    with vw.Simulator(pace=0, faults=faults) as simulator:
-        with vw.SyncRealtimeClient("m", url=simulator.url, token_provider=lambda: tokens.pop(0)) as client:
-            ends = time.monotonic() + 10
-            event = None
-            for event in client:
-                if isinstance(event, vw.Reconnected) or time.monotonic() > ends:
-                    break
+    go_on = Event()
+    with peer_away(send(CREATED), cut_once(go_on)) as peer:
+        client = vw.SyncRealtimeClient("m", url=peer.url, token_provider=lambda: tokens.pop(0))
+        with client:
+            events = client.events(vw.Reconnected)
+            go_on.set()
+            until_sync(events, vw.Reconnected)
 
-    assert isinstance(event, vw.Reconnected)
     assert tokens == []

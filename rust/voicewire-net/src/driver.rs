@@ -85,11 +85,11 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) {
-        let deadline = Instant::now() + self.timeouts.connect;
-        let mut link = match self.connect(deadline).await {
+        let mut link = match self.first().await {
             Ok(link) => link,
             Err(failure) => return self.fail(failure),
         };
+        self.outages.opened = Instant::now();
         let session_id = self.protocol.session_id().map(str::to_owned);
         self.batch.insert(0, self.delivery(Item::Connected(session_id), 0));
         loop {

@@ -21,7 +21,7 @@ use crate::settings::Reconnect;
 pub(crate) struct Outages {
     policy: Option<Reconnect>,
     /// When the newest session became ready.
-    opened: Instant,
+    pub(crate) opened: Instant,
     /// Sessions in a row that were lost too soon.
     short: u32,
     /// Sessions in a row that were to be replaced too soon.
@@ -46,6 +46,11 @@ const PARTING: Duration = Duration::from_millis(500);
 impl Outages {
     pub(crate) fn new(policy: Option<Reconnect>) -> Self {
         Self { policy, opened: Instant::now(), short: 0, hasty: 0 }
+    }
+
+    /// How a first connection that did not come about is tried again.
+    fn initial(&self) -> Option<Reconnect> {
+        self.policy.filter(|policy| policy.initial)
     }
 
     /// How a session that was lost now may be followed by another.
@@ -112,6 +117,27 @@ impl Driver {
             let _ = clock::timeout(patience, last_words).await;
         }
         Left::Switched
+    }
+
+    /// The first connection; tried again only where that was asked for.
+    pub(crate) async fn first(&mut self) -> Result<Link, ConnectFailure> {
+        let began = Instant::now();
+        let mut attempt = 1;
+        let mut outcome = self.connect(began + self.timeouts.connect).await;
+        while let (Err(failure), Some(policy)) = (&outcome, self.outages.initial()) {
+            let asked = retry_after(failure);
+            let has_time = attempt < policy.max_attempts && began.elapsed() + asked < policy.max_elapsed;
+            if !(self.is_worth_another(failure) && has_time) {
+                break;
+            }
+            attempt += 1;
+            tokio::select! {
+                () = clock::sleep(policy.delay(attempt).max(asked)) => {}
+                () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
+            }
+            outcome = self.attempt().await;
+        }
+        outcome
     }
 
     /// The next connection, or how the session ends.
