@@ -163,7 +163,8 @@ class Dialogue:
         if event.status == "failed":
             raise event.error or vw.VoicewireError("the response failed")
         self.status = event.status
-        self._answers += 1
+        # An answer that a lost connection cut comes again.
+        self._answers += event.final or event.status != "cancelled"
 
     def _chunks(self) -> list[Samples]:
         size = max(1, round(self.sample_rate * _CHUNK_S))

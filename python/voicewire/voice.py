@@ -257,7 +257,8 @@ class VoiceCall:
 
     def _complete(self, event: TurnComplete) -> None:
         self._clock.complete(event.response_id)
-        self.report.turns += 1
+        # An answer that a lost connection cut is asked for again, and counts then.
+        self.report.turns += event.final or event.status != "cancelled"
         self._is_due = not event.final
         said, self._said = self._said, ""
         if said:

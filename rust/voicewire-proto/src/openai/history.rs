@@ -71,10 +71,9 @@ impl History {
         drop(self.conversation.apply(event));
     }
 
-    /// Remembers an item as it was sent.
-    pub(super) fn sent(&mut self, item: &Value) {
+    /// Remembers an item as it was sent, in a message of `size` bytes.
+    pub(super) fn sent(&mut self, item: &Value, size: usize) {
         let Some(id) = item["id"].as_str() else { return };
-        let size = item.to_string().len();
         self.sent_bytes += size;
         self.sent.push_back((id.to_owned(), item.clone(), size));
         while self.sent_bytes > SENT_BYTES && self.sent.len() > 1 {
@@ -259,8 +258,9 @@ fn incomplete(item: &Item) -> ItemFields {
 
 /// Whether an event says that its item is whole.
 fn ends_item(event: &Event) -> bool {
-    matches!(event.body, Body::ToolCall { .. })
-        || matches!(event.resolve(&event.wire_type), Some("conversation.item.done" | "response.output_item.done"))
+    let tells_item = matches!(event.change.as_deref(), Some(ItemChange::Told(_)));
+    let ends = |name| matches!(name, Some("conversation.item.done" | "response.output_item.done"));
+    matches!(event.body, Body::ToolCall { .. }) || (tells_item && ends(event.resolve(&event.wire_type)))
 }
 
 /// The words that are spoken by sample `end` of `samples`, whole ones only.

@@ -3,6 +3,7 @@
 mod commands;
 mod decode;
 mod dialect;
+mod feed;
 mod formats;
 mod history;
 mod names;
