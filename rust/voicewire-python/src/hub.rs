@@ -1,6 +1,6 @@
 //! Step "one wake per batch → drain": one hub for all sessions of an event loop.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use voicewire_net::inline::Inline;
 use voicewire_net::{Delivery, Inbox};
 
 use crate::session::PySession;
-use crate::staging::Staging;
+use crate::staging::{BySession, Staging};
 
 /// Deliveries handled before the event loop gets its turn again.
 const EVENTS_PER_DRAIN: usize = 256;
@@ -26,7 +26,7 @@ pub struct PyHub {
     /// Runs the sessions on the loop's own thread; None: they run on I/O threads.
     pub(crate) inline: Option<Arc<Inline>>,
     /// Sessions, held weakly: a client that nobody holds may go.
-    sessions: Mutex<HashMap<u64, Py<PyWeakrefReference>>>,
+    sessions: Mutex<BySession<Py<PyWeakrefReference>>>,
     /// Taken from the inbox, not handled yet.
     staged: Mutex<Staging>,
 }
@@ -159,7 +159,7 @@ impl PyHub {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Py<PyWeakrefReference>>> {
+    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, BySession<Py<PyWeakrefReference>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
