@@ -7,7 +7,10 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::ErrorKind;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -37,13 +40,18 @@ pub struct Inline {
     waker: Waker,
     thread: ThreadId,
     descriptor: RawFd,
+    /// Whether this is the copy of a forked child: the descriptors are the parent's.
+    forsaken: AtomicBool,
 }
 
 struct State {
     sessions: FuturesUnordered<Job>,
     deadlines: Deadlines,
-    runtime: Runtime,
+    runtime: Unwaiting,
 }
+
+/// A runtime whose end waits for nobody: a lookup of a name may take long, and the loop's thread would stand still.
+struct Unwaiting(Option<Runtime>);
 
 /// What follows a turn.
 #[derive(Clone, Copy, Debug)]
@@ -69,17 +77,21 @@ impl Inline {
     /// A runtime for the calling thread.
     ///
     /// # Errors
-    /// Where the process has no descriptors left, or the kernel does not tell what an epoll instance watches
-    /// (`/proc/self/fdinfo`, Linux).
+    /// Where the process has no descriptors left; `Unsupported` where the kernel does not tell what an epoll instance
+    /// watches (`/proc/self/fdinfo`, Linux).
     pub fn new() -> std::io::Result<Arc<Self>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let descriptor = epoll_of(&runtime)?;
+        let descriptor = epoll_of(&runtime, Path::new("/proc/self/fdinfo"))?;
         let signal = Arc::new(Signal {
             due: AtomicBool::new(false),
             turning: AtomicBool::new(false),
             runtime: runtime.block_on(std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone()))),
         });
-        let state = State { sessions: FuturesUnordered::new(), deadlines: Deadlines::default(), runtime };
+        let state = State {
+            sessions: FuturesUnordered::new(),
+            deadlines: Deadlines::default(),
+            runtime: Unwaiting(Some(runtime)),
+        };
         Ok(Arc::new(Self {
             state: Mutex::new(state),
             jobs: Mutex::default(),
@@ -87,12 +99,16 @@ impl Inline {
             signal,
             thread: thread::current().id(),
             descriptor,
+            forsaken: AtomicBool::new(false),
         }))
     }
 
     /// Does what is to be done without waiting.
     pub fn turn(&self) -> Turned {
         let began = Instant::now();
+        if self.is_forsaken() {
+            return Turned { next: None, rest: None };
+        }
         let mut state = self.lock();
         let took_messages = self.run(&mut state, true, || {});
         Turned { next: state.deadlines.next(), rest: io::rest_behind_turn(took_messages, began) }
@@ -100,11 +116,21 @@ impl Inline {
 
     /// Drops all sessions where they are: their sockets close.
     pub fn shut(&self) {
+        if self.is_forsaken() {
+            return;
+        }
         let mut state = self.lock();
         let State { sessions, runtime, .. } = &mut *state;
         let _context = runtime.enter();
         sessions.clear();
         drop(std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    /// In a forked child: never touches again what the two processes share, an end of the process included. To close a
+    /// socket would take it out of the epoll instance of the parent.
+    pub fn forsake(self: &Arc<Self>) {
+        self.forsaken.store(true, SeqCst);
+        std::mem::forget(Arc::clone(self));
     }
 
     pub(crate) fn spawn(&self, job: Job) {
@@ -114,6 +140,9 @@ impl Inline {
 
     /// Tells a session of news: on the loop's own thread it acts at once, so that what was sent is with the kernel.
     pub(crate) fn notify(&self, target: &dyn Notify) {
+        if self.is_forsaken() {
+            return;
+        }
         if thread::current().id() == self.thread {
             match self.state.try_lock() {
                 Ok(mut state) => {
@@ -165,6 +194,10 @@ impl Inline {
         }
     }
 
+    fn is_forsaken(&self) -> bool {
+        self.forsaken.load(SeqCst)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Sessions catch their own panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,6 +208,22 @@ impl AsRawFd for Inline {
     /// The descriptor that is readable when a turn is due.
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor
+    }
+}
+
+impl Deref for Unwaiting {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("the runtime is taken by the drop alone")
+    }
+}
+
+impl Drop for Unwaiting {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -208,20 +257,29 @@ pub(crate) fn has_taken_enough() -> bool {
     })
 }
 
-/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours.
-fn epoll_of(runtime: &Runtime) -> std::io::Result<RawFd> {
+/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours. `folder` tells of
+/// all descriptors of the process.
+fn epoll_of(runtime: &Runtime, folder: &Path) -> std::io::Result<RawFd> {
     let probe = WakeFd::new()?;
     let _context = runtime.enter();
     let probe = pipe::Receiver::from_owned_fd_unchecked(probe.descriptor()?)?;
     let watched = probe.as_raw_fd();
-    for entry in fs::read_dir("/proc/self/fdinfo")? {
+    for entry in fs::read_dir(folder).map_err(untold)? {
         let entry = entry?;
         let is_ours = fs::read_to_string(entry.path()).is_ok_and(|told| watches(&told, watched));
         if let (true, Some(descriptor)) = (is_ours, entry.file_name().to_str().and_then(|name| name.parse().ok())) {
             return Ok(descriptor);
         }
     }
-    Err(std::io::Error::other("no epoll instance watches our descriptor"))
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// What keeps a system from telling is one thing, a process without descriptors another.
+fn untold(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => ErrorKind::Unsupported.into(),
+        _ => error,
+    }
 }
 
 /// Whether an epoll instance watches the descriptor: lines of `tfd:  7 events: …` (proc_pid_fdinfo(5)).
@@ -230,4 +288,38 @@ fn watches(told: &str, descriptor: RawFd) -> bool {
         .filter_map(|line| line.strip_prefix("tfd:"))
         .filter_map(|rest| rest.split_whitespace().next()?.parse::<RawFd>().ok())
         .any(|watched| watched == descriptor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn the_epoll_descriptor_is_found() {
+        assert!(epoll_of(&runtime(), Path::new("/proc/self/fdinfo")).unwrap() > 2);
+    }
+
+    #[test]
+    fn a_system_that_does_not_tell_is_not_supported() {
+        for folder in ["/no/such/folder", "/proc/self/net"] {
+            assert_eq!(epoll_of(&runtime(), Path::new(folder)).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+
+    #[test]
+    fn a_process_without_descriptors_is_told_as_it_is() {
+        let error = untold(std::io::Error::from_raw_os_error(24));
+        assert_eq!(error.raw_os_error(), Some(24));
+    }
+
+    #[test]
+    fn watched_descriptors_are_read_as_the_kernel_writes_them() {
+        let told = "pos:\t0\nflags:\t02000002\ntfd:        7 events:       19 data: 1  pos:0 ino:1 sdev:e\n";
+        assert!(watches(told, 7));
+        assert!(!watches(told, 19));
+    }
 }
