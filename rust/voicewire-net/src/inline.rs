@@ -7,10 +7,12 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::future::Future;
 use std::io::ErrorKind;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -29,8 +31,11 @@ use crate::wake::WakeFd;
 /// Messages that one turn takes in before the loop gets its turn again.
 const MESSAGES_PER_TURN: u32 = 256;
 
-/// Rounds over the sessions in a turn: what one of them wakes may run at once, what wakes itself waits.
-const ROUNDS: usize = 2;
+/// Messages that a session takes in before the others of its loop get their turn.
+const SHARE: u32 = 32;
+
+/// Rounds over the sessions in a turn: a session alone may use all of it.
+const ROUNDS: u32 = MESSAGES_PER_TURN / SHARE;
 
 /// Runs sessions on the thread that calls it.
 pub struct Inline {
@@ -45,7 +50,7 @@ pub struct Inline {
 }
 
 struct State {
-    sessions: FuturesUnordered<Job>,
+    sessions: FuturesUnordered<Sharing>,
     deadlines: Deadlines,
     runtime: Unwaiting,
 }
@@ -69,8 +74,14 @@ struct Signal {
     runtime: Waker,
 }
 
+/// A session, given its share each time.
+struct Sharing(Job);
+
 thread_local! {
+    /// What is left of a turn; None outside of one.
     static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    /// What is left of the share of a session.
+    static SHARE_LEFT: Cell<u32> = const { Cell::new(0) };
 }
 
 impl Inline {
@@ -182,13 +193,13 @@ impl Inline {
         took_messages
     }
 
-    fn poll(&self, sessions: &mut FuturesUnordered<Job>) {
+    fn poll(&self, sessions: &mut FuturesUnordered<Sharing>) {
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..ROUNDS {
             self.signal.due.store(false, SeqCst);
-            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..).map(Sharing));
             while let Poll::Ready(Some(())) = sessions.poll_next_unpin(&mut cx) {}
-            if !self.signal.due.load(SeqCst) {
+            if !self.signal.due.load(SeqCst) || LEFT.get() == Some(0) {
                 break;
             }
         }
@@ -208,6 +219,15 @@ impl AsRawFd for Inline {
     /// The descriptor that is readable when a turn is due.
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor
+    }
+}
+
+impl Future for Sharing {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        SHARE_LEFT.set(SHARE);
+        self.0.as_mut().poll(cx)
     }
 }
 
@@ -239,22 +259,18 @@ impl Wake for Signal {
     }
 }
 
-/// Whether the turn of this thread is over: a session that goes on waits for the next.
+/// Whether a session has to wait for its next turn. Never on an I/O thread, whose runtime sees to that.
 pub(crate) fn is_spent() -> bool {
-    LEFT.get() == Some(0)
+    LEFT.get().is_some_and(|left| left == 0 || SHARE_LEFT.get() == 0)
 }
 
-/// Counts a message against the turn of this thread; true where the event loop should have its turn again. Never on an
-/// I/O thread, whose runtime sees to that.
+/// Counts a message; true where others should have their turn.
 pub(crate) fn has_taken_enough() -> bool {
-    LEFT.with(|left| match left.get() {
-        None => false,
-        Some(0) => true,
-        Some(count) => {
-            left.set(Some(count - 1));
-            false
-        }
-    })
+    if let (Some(left), false) = (LEFT.get(), is_spent()) {
+        LEFT.set(Some(left - 1));
+        SHARE_LEFT.set(SHARE_LEFT.get() - 1);
+    }
+    is_spent()
 }
 
 /// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours. `folder` tells of

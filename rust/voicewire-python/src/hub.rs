@@ -69,9 +69,13 @@ impl PyHub {
         self.inbox.attend(true);
         let turned = py.detach(|| inline.turn());
         self.inbox.attend(false);
-        self.drain(py)?;
+        let mut rest = turned.rest;
+        // With a wake under way the loop drains without us: one helping is enough before its other callbacks.
+        if !self.inbox.is_woken() && self.take_helping(py)? {
+            rest = Some(Duration::ZERO);
+        }
         let next = turned.next.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64());
-        Ok((next, turned.rest.map(|rest| rest.as_secs_f64())))
+        Ok((next, rest.map(|rest| rest.as_secs_f64())))
     }
 
     /// The descriptor that becomes readable when there is something to drain.
@@ -81,13 +85,12 @@ impl PyHub {
 
     /// Handles up to 256 deliveries or 1 ms worth of them, sessions in turns; what is left wakes the loop again.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        let started = Instant::now();
-        self.staged().fill(&self.inbox);
-        let result = self.handle(py, started);
-        if !self.staged().is_empty() {
+        let is_more_left = self.take_helping(py);
+        // Also where a handler has raised what is for the event loop.
+        if !matches!(is_more_left, Ok(false)) {
             self.inbox.wake();
         }
-        result
+        is_more_left.map(|_| ())
     }
 
     /// The event loop is gone: nothing will be drained any more.
@@ -124,6 +127,14 @@ impl PyHub {
     pub(crate) fn forget(&self, id: u64) {
         let gone = self.lock_sessions().remove(&id);
         drop(gone);
+    }
+
+    /// Returns whether deliveries are left.
+    fn take_helping(&self, py: Python<'_>) -> PyResult<bool> {
+        let started = Instant::now();
+        self.staged().fill(&self.inbox);
+        self.handle(py, started)?;
+        Ok(!self.staged().is_empty())
     }
 
     fn handle(&self, py: Python<'_>, started: Instant) -> PyResult<()> {
