@@ -280,6 +280,6 @@ async fn peer_that_hangs_up_in_the_handshake_is_a_reset() {
 fn handshake_kind(opened: &Opened) -> Option<HandshakeKind> {
     match opened.websocket.get_ref() {
         Stream::Tls(tls) => tls.get_ref().1.handshake_kind(),
-        Stream::Plain(_) => None,
+        Stream::Plain(..) => None,
     }
 }
