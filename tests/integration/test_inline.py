@@ -107,6 +107,22 @@ async def test_nothing_is_lost_while_the_loop_stands_still_and_pings_are_answere
     assert [int(event.audio[0]) for event in of(vw.AudioDelta, taken)] == list(range(200))
 
 
+async def test_a_loop_that_stood_still_for_longer_than_the_ping_timeout_keeps_its_session() -> None:
+    timeouts = vw.Timeouts(ping_interval=0.05, ping_timeout=0.2)
+    with Apart(Peer(send(CREATED))) as apart:
+        async with vw.RealtimeClient("m", url=apart.url, timeouts=timeouts) as client:
+            connection = apart.connection()
+            await soon(asyncio.wrap_future(apart.start(connection.heard(pings=1))))
+            with pytest.raises(TimeoutError):
+                apart.run(connection.heard(pings=1000, patience=0.5))
+            pings = connection.pings
+            await soon(asyncio.wrap_future(apart.start(connection.heard(pings=pings + 2))))
+            state = client.state
+
+    assert pings < 5  # in the time of ten
+    assert state == "open"
+
+
 async def test_what_is_sent_on_the_loop_is_with_the_kernel_before_the_loop_goes_on() -> None:
     with Apart(Peer(send(CREATED))) as apart:
         async with vw.RealtimeClient("m", url=apart.url) as client:
