@@ -51,17 +51,19 @@ def run_with_peer(program: str, *, driver: str = "inline") -> str:
     return told
 
 
-@pytest.mark.parametrize(("driver", "threads"), [("inline", 1), ("thread", 2)])
-def test_a_session_at_an_ip_address_starts_no_thread(driver: str, threads: int) -> None:
+@pytest.mark.parametrize(
+    ("driver", "host", "threads"), [("inline", "127.0.0.1", 1), ("inline", "localhost", 2), ("thread", "127.0.0.1", 2)]
+)
+def test_a_session_starts_no_thread_but_for_the_lookup_of_a_name(driver: str, host: str, threads: int) -> None:
     told = run_with_peer(
         """
         async def main():
-            async with vw.RealtimeClient("m", url=sys.argv[1]) as client:
+            async with vw.RealtimeClient("m", url=sys.argv[1].replace("127.0.0.1", HOST)) as client:
                 client.send_audio(bytes(960))
                 await client.ping()
                 print(len(os.listdir("/proc/self/task")))
         asyncio.run(main())
-        """,
+        """.replace("HOST", repr(host)),
         driver=driver,
     )
 
@@ -222,6 +224,27 @@ def test_an_interrupt_in_a_handler_ends_the_loop_which_can_say_goodbye() -> None
     )
 
     assert told == "interrupted closed (0)"
+
+
+def test_ctrl_c_cancels_the_main_task_which_says_goodbye() -> None:
+    told = run_with_peer(
+        """
+        import signal
+        client = vw.RealtimeClient("m", url=sys.argv[1])
+        closed = []
+        client.on(vw.Closed, lambda event: closed.append((event.code, event.clean)))
+        async def main():
+            async with client:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.Event().wait()
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            print("interrupted", client.state, closed)
+        """
+    )
+
+    assert told == "interrupted closed [(1000, True)] (0)"
 
 
 @pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)", "gc.collect(); sys.exit(0)"])

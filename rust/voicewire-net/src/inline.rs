@@ -306,7 +306,7 @@ fn watches(told: &str, descriptor: RawFd) -> bool {
         .any(|watched| watched == descriptor)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
