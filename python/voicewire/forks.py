@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ def _forsake() -> None:
         _forsaken.append(client._session)
         client._session = _ForkedSession()  # type: ignore[assignment]
         client._state, client._loop = "closed", None
+    if (hub := sys.modules.get("voicewire.hub")) is not None:
+        hub.forsake_hubs()
 
 
 _clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()

@@ -170,3 +170,78 @@ async def test_a_started_iterator_loses_nothing() -> None:
         taken = await until(events, vw.TurnComplete)
 
     assert [int(event.audio[0]) for event in taken[:-1]] == list(range(200))
+
+
+@pytest.mark.parametrize("event", [vw.AudioDelta, "audio", "*"])
+async def test_the_main_iterator_keeps_no_audio_that_a_handler_was_given_before_somebody_started_it(
+    event: object,
+) -> None:
+    deltas = [audio_delta([number]) for number in range(20)]
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(*deltas, text_delta("A"), response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(event, heard.append)  # type: ignore[arg-type]
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(aiter(client))
+
+    assert len(heard) >= 20
+    assert aiter(client).dropped == 20
+    assert [event.type for event in kept] == ["open", "text", "turn_complete", "close"]
+
+
+async def test_an_iterator_of_certain_events_keeps_the_audio_that_handlers_have_from_its_making_on() -> None:
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(audio_delta([1]), response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(vw.AudioDelta, heard.append)
+            audio = client.events(vw.AudioDelta)
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(audio)
+
+    assert (len(heard), len(kept), audio.dropped) == (1, 1, 0)
+
+
+async def test_audio_given_to_a_handler_of_its_name_on_the_wire_is_not_kept_either() -> None:
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(audio_delta([1]), response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.realtime.on("server.response.output_audio.delta", heard.append)
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(aiter(client))
+
+    assert len(heard) == 1
+    assert [event.type for event in kept] == ["open", "turn_complete", "close"]
+
+
+async def test_what_handlers_are_given_apart_from_audio_is_kept() -> None:
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(audio_delta([1]), text_delta("A"), response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(vw.TextDelta, heard.append)
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(aiter(client))
+
+    assert len(heard) == 1
+    assert [event.type for event in kept] == ["open", "audio", "text", "turn_complete", "close"]
+
+
+async def test_a_main_iterator_begun_late_has_the_audio_that_comes_then() -> None:
+    heard: list[vw.Event] = []
+    actions = (send(CREATED), GO, send(audio_delta([1]), text_delta("A")), expect("more"), send(audio_delta([2])))
+    async with Peer(*actions) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        client.on(vw.AudioDelta, heard.append)
+        told = asyncio.ensure_future(client.wait_for(vw.TextDelta))
+        await asyncio.sleep(0)
+        client.realtime.send("go")
+        await soon(told)
+        late = aiter(client)
+        client.realtime.send("more")
+        taken = await until(late, vw.AudioDelta)
+
+    assert [event.type for event in taken] == ["open", "text", "audio"]
+    assert int(taken[-1].audio[0]) == 2
+    assert (len(heard), late.dropped) == (2, 1)

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -82,14 +82,38 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 enum RunsOn {
     Thread(Arc<IoThread>),
-    Loop(Arc<Inline>),
+    /// Held by its hub, so that it goes with the loop.
+    Loop(Weak<Inline>),
 }
+
+/// Ends a session whose driver is dropped before it has ended: its event loop is gone, and nobody is left to tell.
+struct Unended(Option<Arc<Shared>>);
 
 impl RunsOn {
     fn spawn(&self, job: Job) {
         match self {
             Self::Thread(io) => io.spawn(job),
-            Self::Loop(inline) => inline.spawn(job),
+            Self::Loop(inline) => {
+                if let Some(inline) = inline.upgrade() {
+                    inline.spawn(job);
+                }
+            }
+        }
+    }
+}
+
+impl Unended {
+    fn over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unended {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            let mut outbox = shared.outbox();
+            outbox.phase = Phase::Closed;
+            outbox.abandon();
         }
     }
 }
@@ -155,9 +179,12 @@ impl Session {
         shared.closing.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);
         let guarded = Arc::clone(shared);
+        let unended = Unended(Some(Arc::clone(shared)));
         let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
         runs_on.spawn(Box::pin(async move {
-            if running.await.is_err() {
+            let ended = running.await;
+            unended.over();
+            if ended.is_err() {
                 driver::report_panic(&guarded, &inbox);
             }
         }));
@@ -380,7 +407,11 @@ impl Shared {
                     io.notify(Arc::clone(self) as Arc<dyn Notify>, urgent);
                 }
             }
-            RunsOn::Loop(inline) => inline.notify(&**self),
+            RunsOn::Loop(inline) => {
+                if let Some(inline) = inline.upgrade() {
+                    inline.notify(&**self);
+                }
+            }
         }
     }
 
@@ -388,7 +419,7 @@ impl Shared {
     fn assign(&self, inline: Option<Arc<Inline>>) -> io::Result<RunsOn> {
         let mut runs_on = self.runs_on();
         let assigned = match (inline, runs_on.take()) {
-            (Some(inline), _) => RunsOn::Loop(inline),
+            (Some(inline), _) => RunsOn::Loop(Arc::downgrade(&inline)),
             (None, Some(RunsOn::Thread(io))) => RunsOn::Thread(io),
             (None, _) => RunsOn::Thread(IoThread::assign()?),
         };

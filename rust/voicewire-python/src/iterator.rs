@@ -174,7 +174,7 @@ impl EventIterator {
         NextEvent { queue: Arc::clone(&self.queue) }
     }
 
-    /// Events dropped because nobody had begun to iterate.
+    /// Events not kept because nobody had begun to iterate: beyond 1 MiB, and audio that a handler was given.
     #[getter]
     fn dropped(&self) -> u64 {
         self.queue.dropped()
