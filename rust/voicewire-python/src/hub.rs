@@ -1,6 +1,6 @@
 //! Step "one wake per batch → drain": one hub for all sessions of an event loop.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use voicewire_proto::config::ConfigError;
 
 use crate::errors::config_error;
 use crate::session::PySession;
-use crate::staging::Staging;
+use crate::staging::{BySession, Staging};
 
 /// Deliveries handled before the event loop gets its turn again.
 const EVENTS_PER_DRAIN: usize = 256;
@@ -32,7 +32,7 @@ pub struct PyHub {
     /// Turns so far.
     turns: AtomicU64,
     /// Sessions, held weakly: a client that nobody holds may go.
-    sessions: Mutex<HashMap<u64, Py<PyWeakrefReference>>>,
+    sessions: Mutex<BySession<Py<PyWeakrefReference>>>,
     /// Taken from the inbox, not handled yet.
     staged: Mutex<Staging>,
 }
@@ -192,7 +192,7 @@ impl PyHub {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Py<PyWeakrefReference>>> {
+    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, BySession<Py<PyWeakrefReference>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
