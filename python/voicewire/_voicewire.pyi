@@ -475,7 +475,7 @@ class EventIterator(AsyncIterator[Event]):
     def __anext__(self) -> NextEvent: ...
     @property
     def dropped(self) -> int:
-        """Events not kept because nobody had begun to iterate: beyond 1 MiB, and audio that a handler was given."""
+        """Events not kept because nobody had begun to iterate: beyond 1 MiB, or 64 KiB of handled audio."""
 
 @final
 class Session:

@@ -193,6 +193,15 @@ async def test_a_silent_peer_is_given_up_by_a_loop_with_nothing_else_to_do() -> 
     assert closed.code == 1006
 
 
+async def test_a_goodbye_without_an_answer_ends_on_a_loop_with_nothing_else_to_do() -> None:
+    with Apart(Peer(send(CREATED), reads=False)) as apart:
+        timeouts = vw.Timeouts(ping_interval=None, close=0.1)
+        client = await vw.RealtimeClient("m", url=apart.url, timeouts=timeouts).connect()
+        await soon(client.disconnect())
+
+    assert client.state == "closed"
+
+
 async def test_connect_times_out_on_a_loop_with_nothing_else_to_do() -> None:
     with Apart(Peer(upgrade=never())) as apart:
         client = vw.RealtimeClient("m", url=apart.url, timeouts=vw.Timeouts(connect=0.1))

@@ -172,13 +172,16 @@ async def test_a_started_iterator_loses_nothing() -> None:
     assert [int(event.audio[0]) for event in taken[:-1]] == list(range(200))
 
 
+# Audio that a handler was given is kept to 64 KiB: two of these, 24,000 bytes of samples and 32,000 of message each.
+LARGE = [audio_delta(np.full(12_000, number, np.int16)) for number in range(20)]
+
+
 @pytest.mark.parametrize("event", [vw.AudioDelta, "audio", "*"])
-async def test_the_main_iterator_keeps_no_audio_that_a_handler_was_given_before_somebody_started_it(
+async def test_before_somebody_starts_it_the_main_iterator_keeps_the_first_audio_that_a_handler_was_given(
     event: object,
 ) -> None:
-    deltas = [audio_delta([number]) for number in range(20)]
     heard: list[vw.Event] = []
-    async with Peer(send(CREATED), GO, send(*deltas, text_delta("A"), response_done())) as peer:
+    async with Peer(send(CREATED), GO, send(*LARGE, text_delta("A"), response_done())) as peer:
         async with vw.RealtimeClient("m", url=peer.url) as client:
             client.on(event, heard.append)  # type: ignore[arg-type]
             client.realtime.send("go")
@@ -186,13 +189,14 @@ async def test_the_main_iterator_keeps_no_audio_that_a_handler_was_given_before_
         kept = await rest(aiter(client))
 
     assert len(heard) >= 20
-    assert aiter(client).dropped == 20
-    assert [event.type for event in kept] == ["open", "text", "turn_complete", "close"]
+    assert [event.type for event in kept] == ["open", "audio", "audio", "text", "turn_complete", "close"]
+    assert [int(event.audio[0]) for event in kept[1:3]] == [0, 1]
+    assert aiter(client).dropped == 18
 
 
 async def test_an_iterator_of_certain_events_keeps_the_audio_that_handlers_have_from_its_making_on() -> None:
     heard: list[vw.Event] = []
-    async with Peer(send(CREATED), GO, send(audio_delta([1]), response_done())) as peer:
+    async with Peer(send(CREATED), GO, send(*LARGE, response_done())) as peer:
         async with vw.RealtimeClient("m", url=peer.url) as client:
             client.on(vw.AudioDelta, heard.append)
             audio = client.events(vw.AudioDelta)
@@ -200,38 +204,40 @@ async def test_an_iterator_of_certain_events_keeps_the_audio_that_handlers_have_
             await soon(client.wait_for(vw.TurnComplete))
         kept = await rest(audio)
 
-    assert (len(heard), len(kept), audio.dropped) == (1, 1, 0)
+    assert (len(heard), len(kept), audio.dropped) == (20, 20, 0)
 
 
-async def test_audio_given_to_a_handler_of_its_name_on_the_wire_is_not_kept_either() -> None:
+async def test_a_handler_of_the_name_on_the_wire_counts_as_well() -> None:
     heard: list[vw.Event] = []
-    async with Peer(send(CREATED), GO, send(audio_delta([1]), response_done())) as peer:
-        async with vw.RealtimeClient("m", url=peer.url) as client:
-            client.realtime.on("server.response.output_audio.delta", heard.append)
-            client.realtime.send("go")
-            await soon(client.wait_for(vw.TurnComplete))
-        kept = await rest(aiter(client))
+    async with (
+        Peer(send(CREATED), GO, send(*LARGE, response_done())) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        client.realtime.on("server.response.output_audio.delta", heard.append)
+        client.realtime.send("go")
+        await soon(client.wait_for(vw.TurnComplete))
+        dropped = aiter(client).dropped
 
-    assert len(heard) == 1
-    assert [event.type for event in kept] == ["open", "turn_complete", "close"]
+    assert (len(heard), dropped) == (20, 18)
 
 
 async def test_what_handlers_are_given_apart_from_audio_is_kept() -> None:
+    texts = [text_delta("x" * 10_000) for _ in range(20)]
     heard: list[vw.Event] = []
-    async with Peer(send(CREATED), GO, send(audio_delta([1]), text_delta("A"), response_done())) as peer:
+    async with Peer(send(CREATED), GO, send(*texts, response_done())) as peer:
         async with vw.RealtimeClient("m", url=peer.url) as client:
             client.on(vw.TextDelta, heard.append)
             client.realtime.send("go")
             await soon(client.wait_for(vw.TurnComplete))
         kept = await rest(aiter(client))
 
-    assert len(heard) == 1
-    assert [event.type for event in kept] == ["open", "audio", "text", "turn_complete", "close"]
+    assert len(heard) == 20
+    assert [event.type for event in kept] == ["open", *["text"] * 20, "turn_complete", "close"]
 
 
 async def test_a_main_iterator_begun_late_has_the_audio_that_comes_then() -> None:
     heard: list[vw.Event] = []
-    actions = (send(CREATED), GO, send(audio_delta([1]), text_delta("A")), expect("more"), send(audio_delta([2])))
+    actions = (send(CREATED), GO, send(*LARGE, text_delta("A")), expect("more"), send(audio_delta([-1])))
     async with Peer(*actions) as peer, vw.RealtimeClient("m", url=peer.url) as client:
         client.on(vw.AudioDelta, heard.append)
         told = asyncio.ensure_future(client.wait_for(vw.TextDelta))
@@ -240,8 +246,9 @@ async def test_a_main_iterator_begun_late_has_the_audio_that_comes_then() -> Non
         await soon(told)
         late = aiter(client)
         client.realtime.send("more")
-        taken = await until(late, vw.AudioDelta)
+        taken = await until(late, vw.TextDelta)
+        newest = await soon(anext(late))
 
-    assert [event.type for event in taken] == ["open", "text", "audio"]
-    assert int(taken[-1].audio[0]) == 2
-    assert (len(heard), late.dropped) == (2, 1)
+    assert [event.type for event in taken] == ["open", "audio", "audio", "text"]
+    assert int(newest.audio[0]) == -1
+    assert (len(heard), late.dropped) == (21, 18)

@@ -186,8 +186,8 @@ impl Inline {
         Inbox::wake_all();
         deadlines.pass(Instant::now());
         self.signal.turning.store(false, SeqCst);
-        let is_sooner = !asks_kernel && deadlines.next() < told;
-        if self.signal.due.load(SeqCst) || is_sooner {
+        let is_sooner = deadlines.next().is_some_and(|next| told.is_none_or(|told| next < told));
+        if self.signal.due.load(SeqCst) || (is_sooner && !asks_kernel) {
             self.signal.runtime.wake_by_ref();
         }
         took_messages
@@ -306,7 +306,8 @@ fn watches(told: &str, descriptor: RawFd) -> bool {
         .any(|watched| watched == descriptor)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

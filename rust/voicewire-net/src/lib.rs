@@ -15,6 +15,7 @@ mod link;
 pub mod outbox;
 mod reconnect;
 mod replay;
+mod runs_on;
 pub mod session;
 pub mod settings;
 pub mod socket;

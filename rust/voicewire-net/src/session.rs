@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -13,8 +13,9 @@ use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId, Sec
 use crate::driver::{self, Driver};
 use crate::inbox::Inbox;
 use crate::inline::Inline;
-use crate::io::{IoThread, Job, Notify};
+use crate::io::Notify;
 use crate::outbox::{Entry, Outbox, Phase, SendError};
+use crate::runs_on::{RunsOn, Unended};
 use crate::settings::{Limits, Reconnect, Timeouts};
 use crate::stats::Stats;
 use crate::target::Target;
@@ -78,46 +79,6 @@ pub(crate) struct Shared {
     runs_on: Mutex<Option<RunsOn>>,
 }
 
-/// Who polls the driver.
-#[derive(Clone)]
-enum RunsOn {
-    Thread(Arc<IoThread>),
-    /// Held by its hub, so that it goes with the loop.
-    Loop(Weak<Inline>),
-}
-
-/// Ends a session whose driver is dropped before it has ended: its event loop is gone, and nobody is left to tell.
-struct Unended(Option<Arc<Shared>>);
-
-impl RunsOn {
-    fn spawn(&self, job: Job) {
-        match self {
-            Self::Thread(io) => io.spawn(job),
-            Self::Loop(inline) => {
-                if let Some(inline) = inline.upgrade() {
-                    inline.spawn(job);
-                }
-            }
-        }
-    }
-}
-
-impl Unended {
-    fn over(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unended {
-    fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
-            let mut outbox = shared.outbox();
-            outbox.phase = Phase::Closed;
-            outbox.abandon();
-        }
-    }
-}
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
@@ -179,7 +140,7 @@ impl Session {
         shared.closing.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);
         let guarded = Arc::clone(shared);
-        let unended = Unended(Some(Arc::clone(shared)));
+        let unended = Unended::new(Arc::clone(shared));
         let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
         runs_on.spawn(Box::pin(async move {
             let ended = running.await;
@@ -415,14 +376,9 @@ impl Shared {
         }
     }
 
-    /// Where the next connection runs. A session stays on its I/O thread; event loops come and go.
     fn assign(&self, inline: Option<Arc<Inline>>) -> io::Result<RunsOn> {
         let mut runs_on = self.runs_on();
-        let assigned = match (inline, runs_on.take()) {
-            (Some(inline), _) => RunsOn::Loop(Arc::downgrade(&inline)),
-            (None, Some(RunsOn::Thread(io))) => RunsOn::Thread(io),
-            (None, _) => RunsOn::Thread(IoThread::assign()?),
-        };
+        let assigned = RunsOn::next(runs_on.take(), inline)?;
         *runs_on = Some(assigned.clone());
         Ok(assigned)
     }

@@ -174,7 +174,7 @@ impl EventIterator {
         NextEvent { queue: Arc::clone(&self.queue) }
     }
 
-    /// Events not kept because nobody had begun to iterate: beyond 1 MiB, and audio that a handler was given.
+    /// Events not kept because nobody had begun to iterate: beyond 1 MiB, or 64 KiB of handled audio.
     #[getter]
     fn dropped(&self) -> u64 {
         self.queue.dropped()
