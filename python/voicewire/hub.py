@@ -51,6 +51,10 @@ def forsake_hubs() -> None:
     _hubs.clear()
 
 
+# Event loops round their waits up to whole milliseconds.
+_ROUNDED_UP_S = 0.001
+
+
 class _Turns:
     """Lets a hub serve its sockets on the loop's thread: when they have something, and when a timer of theirs is due.
 
@@ -82,7 +86,7 @@ class _Turns:
             if self._is_watching:
                 loop.remove_reader(self._descriptor)
                 self._is_watching = False
-            loop.call_later(rest, self)
+            loop.call_later(max(rest - _ROUNDED_UP_S, 0), self)
         elif not self._is_watching:
             loop.add_reader(self._descriptor, self)
             self._is_watching = True
