@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from voicewire._voicewire import Session
     from voicewire.client import RealtimeClient, State
 
-__all__ = ["watch"]
+__all__ = ["clients", "watch"]
 
 
 def watch(client: RealtimeClient) -> None:
     """Make the client of this process raise ``ForkedError`` in a forked child."""
     _clients.add(client)
+
+
+def clients() -> list[RealtimeClient]:
+    """Return the clients of this process that somebody still holds."""
+    return list(_clients)
 
 
 class _ForkedSession:
