@@ -13,7 +13,7 @@ __all__ = ["shutdown"]
 async def shutdown(timeout: float | None = None) -> None:
     """Close every client of the process, whichever loop or thread it belongs to; wait until all are closed.
 
-    What was sent before still goes out. Each has ``Timeouts.close`` seconds for its goodbye; all have that time at once.
+    What was sent before still goes out. Each has ``Timeouts.close`` seconds for its goodbye, all at the same time.
 
     Args:
         timeout: Seconds to wait, above 0; None waits as long as it takes. A client whose event loop stands
