@@ -488,6 +488,10 @@ class Session:
         """Give up what ``begin`` began: iterators end. Returns receipts of commands that will never be written."""
     def connect(self, hub: Hub, options: str, config: str) -> None:
         """Connect in the background, behind ``begin``; ``owner._connected`` or ``owner._connect_failed`` tells how it went."""
+    def renew(self, options: str) -> None:
+        """Take the connection options of the next connection, with a fresh key: the answer to ``owner._key_wanted``."""
+    def renewal_failed(self, message: str, is_final: bool) -> None:
+        """Say that there is no key for the next connection; ``is_final`` where there will be none."""
     def command(self, kind: str, payload: str = "{}") -> tuple[int, str]:
         """Append a command; returns the number of its receipt and its ``event_id``."""
     def send_audio(self, samples: Any, sample_rate: int | None = None, encoding: str | None = None) -> None:

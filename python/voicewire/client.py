@@ -30,7 +30,7 @@ from voicewire.lifecycle import Lifecycle, State
 from voicewire.listening import Entry
 from voicewire.models import flags_of
 from voicewire.playing import Playing
-from voicewire.policy import Limits, Reconnect, Timeouts, reconnect_of
+from voicewire.policy import Limits, Reconnect, Timeouts
 from voicewire.providers import provider_of, speaks_gemini
 from voicewire.realtime import Realtime
 from voicewire.receipt import Receipt
@@ -71,8 +71,8 @@ class RealtimeClient(Lifecycle, Status, Commands, ToolCommands, Playing):
             appended; with Gemini ``/v1``, ``/v1beta`` or ``/v1alpha`` choose the version of the API.
         dialect: "ga" (OpenAI's protocol since 2025), "beta", "azure", "azure-preview", "voice-live", "xai", "qwen",
             "gemini", "vertex" (either says the provider, too); None: the provider's.
-        token_provider: Called at every connect for a key, may be async. It gives a string, a ``ClientSecret``, or a
-            dict with "value" or "client_secret", perhaps "expires_at" and "model".
+        token_provider: Called for a key at every connect and before each reconnection, may be async. It gives a
+            string, a ``ClientSecret``, or a dict with "value" or "client_secret", perhaps "expires_at" and "model".
         headers: Further headers of the handshake.
         auto_respond: Ask for a response once all calls of a response are answered.
         tool_timeout: Seconds that a tool may take, None for no limit.
@@ -88,7 +88,7 @@ class RealtimeClient(Lifecycle, Status, Commands, ToolCommands, Playing):
         client_cert: PEM paths of a certificate chain and its key.
         allow_insecure: Whether a key may go over ws:// to another machine.
         hooks: Functions that hear of sessions, messages, errors and usage.
-        reconnect: How a connection that ends is replaced; None for not at all. Gemini only, so far.
+        reconnect: How a connection that is lost is replaced; None for not at all.
         project: Google Cloud project, for Gemini on Vertex AI; else GOOGLE_CLOUD_PROJECT.
         location: Its region, "global", "us" or "eu"; else GOOGLE_CLOUD_LOCATION, else us-central1.
         call_id: Joins a call that a phone or a browser holds with the model, "rtc_…", in place of a new session; it
@@ -153,7 +153,7 @@ class RealtimeClient(Lifecycle, Status, Commands, ToolCommands, Playing):
             project=project,
             location=location,
         )
-        self._reconnect = reconnect_of(reconnect, self._destination.dialect)
+        self._reconnect = Reconnect.parse(reconnect)
         if strict:
             self._refuse_unsupported()
         self._timeouts = timeouts or Timeouts()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from voicewire.background import Background, tell_failure
 from voicewire.config import SessionConfig
-from voicewire.exceptions import ConnectionClosed, VoicewireError
+from voicewire.exceptions import AuthenticationError, ConfigError, ConnectionClosed, VoicewireError
 from voicewire.hooks import Hooks, tell_failed_connect
 from voicewire.hub import hub_of, leave
 from voicewire.listening import Listening
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from voicewire.tools import Toolbox
 
 __all__ = ["Lifecycle", "State"]
+
+log = logging.getLogger("voicewire")
 
 State = Literal["idle", "connecting", "open", "closing", "closed"]
 
@@ -57,6 +60,8 @@ class Lifecycle(Listening, Settling):
     _reconnecting: bool = False
     _resetting: bool = False
     _closing: Receipt | None = None
+    _renewing: asyncio.Task[None] | None = None
+    _renews: bool = False
 
     async def connect(
         self,
@@ -164,6 +169,26 @@ class Lifecycle(Listening, Settling):
         if self._state == "open":
             self._state, self._reconnecting = "connecting", True
 
+    def _key_wanted(self) -> None:
+        """The next connection wants a fresh key; one that is on its way will do."""
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.get_running_loop().create_task(self._renew())
+
+    async def _renew(self) -> None:
+        try:
+            grant = await self._destination.grant(None)
+            where = self._destination.with_model(grant.model)
+            self._session.renew(json.dumps(where.endpoint(grant.key, self._simulator_url())))
+        except (AuthenticationError, ConfigError) as error:
+            if self._opening is not None and not self._opening.done():
+                self._opening.set_exception(error)
+            else:
+                self._session.report(error, True)
+            self._session.renewal_failed(str(error), True)
+        except Exception as error:
+            log.warning("token provider failed", exc_info=error)
+            self._session.renewal_failed(f"token provider failed: {error!r}", False)
+
     def _connect_failed(self, error: Exception) -> None:
         if self._opening is not None and not self._opening.done():
             self._opening.set_exception(error)
@@ -235,6 +260,7 @@ class Lifecycle(Listening, Settling):
         self._guard.check()
         if self._state != "connecting":
             raise ConnectionClosed(None, "disconnected while connecting")
+        self._renews = api_key is None and self._destination.token_provider is not None
         return self._open(grant.key)
 
     def _open(self, key: str | None) -> asyncio.Future[None]:
@@ -244,6 +270,7 @@ class Lifecycle(Listening, Settling):
             **self._destination.endpoint(key, self._simulator_url()),
             "timeouts": timeouts_for(self._destination.dialect, self._timeouts),
             "reconnect": self._reconnect and self._reconnect.to_dict(),
+            "renews": self._renews,
             "auto_truncate": self._auto_truncate,
             "output_sample_rate": self._output_sample_rate,
         }
@@ -273,6 +300,8 @@ class Lifecycle(Listening, Settling):
             self._resetting = False
             self._cleared()
         self._guard.stop()
+        if self._renewing is not None:
+            self._renewing.cancel()
         self._tools.cancel_all(tells=False)
         with self._lock:
             receipts, self._receipts = list(self._receipts.values()), {}

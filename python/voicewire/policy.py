@@ -6,12 +6,12 @@ from dataclasses import asdict, field, fields
 from typing import Any, Literal
 
 from voicewire import parse
-from voicewire.exceptions import ConfigError, UnsupportedError
+from voicewire.exceptions import ConfigError
 from voicewire.prices import PriceTable, read_prices
 from voicewire.providers import speaks_gemini
 from voicewire.values import dataclass
 
-__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "reconnect_of", "timeouts_for"]
+__all__ = ["Limits", "Reconnect", "ReplayAudio", "Timeouts", "timeouts_for"]
 
 ReplayAudio = Literal["turn", "unproved", "none"]
 
@@ -95,12 +95,14 @@ class Timeouts:
 class Reconnect:
     """When and how a lost connection is replaced. Budgets count per outage; delays are seconds.
 
+    The next session is told the options, the conversation and what was asked for: see ``docs/reliability.md``.
+
     Attributes:
         max_attempts: Attempts before giving up.
-        max_elapsed: Seconds before giving up.
+        max_elapsed: Seconds before giving up; also where the service asks for a longer wait.
         initial_delay: Wait before the first attempt. Most cuts are over at once.
         min_delay: Wait before the second attempt; it doubles from there.
-        max_delay: Longest wait.
+        max_delay: Longest wait, unless the service asks for a longer one with ``Retry-After``.
         jitter: Share of the wait that is random, 0 to 1: clients cut together must not return together.
         initial: Whether a failed first ``connect`` is retried as well.
         replay_audio: Audio that is sent again where a connection was lost: "turn" (the open turn, and what no pong
@@ -151,13 +153,3 @@ def timeouts_for(dialect: str, timeouts: Timeouts) -> dict[str, Any]:
     if timeouts.ping_timeout is None and speaks_gemini(dialect):
         words["ping_timeout"] = 40.0
     return words
-
-
-def reconnect_of(value: Reconnect | bool | None, dialect: str) -> Reconnect | None:
-    """Read the ``reconnect`` option for a dialect; the default is on where it is built."""
-    policy = Reconnect.parse(value)
-    if speaks_gemini(dialect):
-        return policy
-    if value is not True and policy is not None:
-        raise UnsupportedError("reconnect=", "leave it out: it is built for Gemini only, so far")
-    return None

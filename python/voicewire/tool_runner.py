@@ -224,7 +224,10 @@ class ToolRunner:
             settled = [key for key, group in self._groups.items() if group.is_done and not group.open]
             groups = [self._groups.pop(key) for key in settled]
         client = self._client()
-        if client is not None and client.state == "open" and self._auto_respond and not self._goes_on_by_itself():
+        if client is None or not self._auto_respond or self._goes_on_by_itself():
+            return
+        # What is asked for while the connection is made again goes out on the next.
+        if client.state == "open" or client.reconnecting:
             for group in groups:
                 if not (group.is_cancelled or group.is_silent):
                     client.create_response()

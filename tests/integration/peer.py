@@ -184,6 +184,10 @@ class Peer:
                 await self._arrived.wait()
         return self.connections[number]
 
+    def stop_listening(self) -> None:
+        """Refuse clients that come from here on."""
+        self._server.close()
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._arrive, "127.0.0.1", 0)
         return self

@@ -31,7 +31,7 @@ async def ended_by(*actions: Action, **options: Any) -> tuple[list[Any], Connect
     """All events of a session that this ends in the middle of a reply, and the peer's side of it."""
     before = send(CREATED, response_created(), text_delta("before"), audio_delta([1, 2]))
     async with Peer(before, *actions) as peer:
-        client = await vw.RealtimeClient("m", url=peer.url, **options).connect()
+        client = await vw.RealtimeClient("m", url=peer.url, reconnect=None, **options).connect()
         events = await rest(aiter(client))
         connection = await peer.connection()
         await soon(connection.gone.wait())
@@ -84,7 +84,7 @@ async def test_an_empty_close_frame_is_1005() -> None:
 async def test_an_expired_session_is_a_fatal_error_and_the_servers_code(simulator: vw.Simulator) -> None:
     simulator.faults = [{"kind": "session_expired", "after_events": 1}]
 
-    async with vw.RealtimeClient("m", url=simulator.url) as client:
+    async with vw.RealtimeClient("m", url=simulator.url, reconnect=None) as client:
         events = await rest(aiter(client))
 
     told = of(vw.ErrorEvent, events)
@@ -210,7 +210,7 @@ async def test_a_server_that_falls_silent_is_given_up_after_the_ping_timeout(sim
     simulator.faults = [{"kind": "half_open", "after_events": 1}]
     timeouts = vw.Timeouts(ping_interval=0.1, ping_timeout=0.3)
 
-    client = await vw.RealtimeClient("m", url=simulator.url, timeouts=timeouts).connect()
+    client = await vw.RealtimeClient("m", url=simulator.url, timeouts=timeouts, reconnect=None).connect()
     events = await rest(aiter(client))
 
     assert (events[-1].code, events[-1].clean) == (1006, False)
@@ -228,7 +228,7 @@ async def test_a_stalled_server_that_answers_pings_is_not_given_up(simulator: vw
 
 async def test_an_open_receipt_of_a_broken_session_ends_with_its_code() -> None:
     async with Peer(send(CREATED), lambda c: c.expect("response.create"), abort()) as peer:
-        client = await vw.RealtimeClient("m", url=peer.url).connect()
+        client = await vw.RealtimeClient("m", url=peer.url, reconnect=None).connect()
         with pytest.raises(vw.ConnectionClosed) as caught:
             await soon(client.send_text("Hello."))
 

@@ -65,7 +65,7 @@ async def test_a_client_whose_server_breaks_leaves_the_others_alone(simulator: v
         Peer(send(CREATED), expect("go"), abort()) as peer,
         vw.RealtimeClient("m", url=simulator.url) as healthy,
     ):
-        broken = await vw.RealtimeClient("m", url=peer.url).connect()
+        broken = await vw.RealtimeClient("m", url=peer.url, reconnect=None).connect()
         broken.realtime.send("go")
         events = await rest(aiter(broken))
 

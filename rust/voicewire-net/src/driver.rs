@@ -30,15 +30,21 @@ const MESSAGES_PER_TURN: usize = 32;
 /// One connection from the first packet to the last.
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
-    target: Target,
+    pub(crate) target: Target,
     pub(crate) timeouts: Timeouts,
     inbox: Arc<Inbox>,
     pub(crate) protocol: Box<dyn Protocol>,
     pub(crate) outages: Outages,
     pub(crate) replay: Replay,
     downlink: Downlink,
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
+    /// Whether each connection wants a fresh key.
+    pub(crate) renews: bool,
     pub(crate) batch: Vec<Delivery>,
+    /// Samples of input taken out of the outbox, each once.
+    taken: u64,
+    /// Samples that the ring had dropped before this driver began.
+    dropped_before: u64,
     /// When the user last gave reason for an answer.
     asked: Option<Instant>,
 }
@@ -53,7 +59,9 @@ pub(crate) enum Left {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
-        let Plan { target, timeouts, reconnect, secrets, output_sample_rate, inbox, protocol, inline: _ } = plan;
+        let Plan { target, timeouts, reconnect, renews, secrets, output_sample_rate, inbox, protocol, inline: _ } =
+            plan;
+        let dropped_before = shared.stats.audio_in_dropped.get();
         let downlink = Downlink::new(output_sample_rate);
         let outages = Outages::new(reconnect);
         let replay_audio = reconnect.map_or(ReplayAudio::None, |reconnect| reconnect.replay_audio);
@@ -65,19 +73,23 @@ impl Driver {
             inbox,
             protocol,
             outages,
+            renews,
             replay,
             downlink,
             secrets,
             batch: Vec::new(),
+            taken: 0,
+            dropped_before,
             asked: None,
         }
     }
 
     pub(crate) async fn run(mut self) {
-        let mut link = match self.connect().await {
+        let mut link = match self.first().await {
             Ok(link) => link,
             Err(failure) => return self.fail(failure),
         };
+        self.outages.opened = Instant::now();
         let session_id = self.protocol.session_id().map(str::to_owned);
         self.batch.insert(0, self.delivery(Item::Connected(session_id), 0));
         loop {
@@ -125,7 +137,7 @@ impl Driver {
     fn timer(&mut self, link: &mut Link) -> Option<End> {
         let now = Instant::now();
         if link.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(End { code: 1000, reason: String::new(), clean: false, error: None });
+            return Some(End::of(1000, "", false));
         }
         self.protocol.handle_timeout(now);
         self.transmit(link);
@@ -152,17 +164,22 @@ impl Driver {
     }
 
     pub(crate) fn settle(&mut self, receipt: ReceiptId, outcome: Outcome) {
+        self.replay.settled(receipt, matches!(outcome, Outcome::Failed(_)));
         let delivery = self.delivery(Item::Settled(Settled { receipt, outcome, ignored: Vec::new() }), 0);
         self.batch.push(delivery);
     }
 
     fn finish(&mut self, end: End, unsettled: Vec<ReceiptId>) {
-        let End { code, reason, clean, error } = end;
+        let End { code, reason, clean, error, failure } = end;
         self.protocol.close(Error::ConnectionClosed { code, reason: reason.clone() });
         self.collect();
         if let Some(error) = error {
             let body = Body::Error { error: Box::new(error), fatal: true };
             self.push_event(Event::ours(body, Instant::now()));
+        }
+        if let Some(failure) = failure {
+            let delivery = self.delivery(Item::GaveUp(*failure), 0);
+            self.batch.push(delivery);
         }
         let body = Body::Closed { code, reason: reason.into(), clean };
         self.push_event(Event::ours(body, Instant::now()));
@@ -187,6 +204,11 @@ impl Driver {
         let delivery = self.delivery(Item::Ended(abandoned), 0);
         self.batch.push(delivery);
         self.deliver();
+    }
+
+    /// Position in the user's audio of the next sample that leaves the outbox.
+    pub(crate) fn input_position(&self) -> u64 {
+        self.taken + self.shared.stats.audio_in_dropped.get() - self.dropped_before
     }
 
     pub(crate) fn push_event(&mut self, event: Event) {

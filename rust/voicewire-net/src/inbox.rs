@@ -42,6 +42,10 @@ pub enum Item {
     Connected(Option<String>),
     /// The session did not come about.
     ConnectFailed(ConnectFailure),
+    /// A session that was lost cannot be replaced; its end follows.
+    GaveUp(ConnectFailure),
+    /// The next connection wants a fresh key: `Session::renew` or `Session::renewal_failed` answers.
+    KeyWanted,
     /// The session is over and its socket closed; receipts of commands that were never written.
     Ended(Vec<ReceiptId>),
 }
@@ -59,6 +63,13 @@ pub enum ConnectFailure {
         code: u16,
         /// Its words.
         reason: String,
+    },
+    /// There is no key for it, as the application says.
+    Key {
+        /// Its words.
+        message: String,
+        /// Whether it has told why, and another attempt is in vain.
+        is_final: bool,
     },
     /// `disconnect` was called meanwhile.
     Cancelled,

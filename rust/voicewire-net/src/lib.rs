@@ -14,6 +14,7 @@ mod keepalive;
 mod link;
 pub mod outbox;
 mod reconnect;
+mod renewal;
 mod replay;
 mod runs_on;
 pub mod session;

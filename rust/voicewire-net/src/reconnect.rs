@@ -21,7 +21,7 @@ use crate::settings::Reconnect;
 pub(crate) struct Outages {
     policy: Option<Reconnect>,
     /// When the newest session became ready.
-    opened: Instant,
+    pub(crate) opened: Instant,
     /// Sessions in a row that were lost too soon.
     short: u32,
     /// Sessions in a row that were to be replaced too soon.
@@ -46,6 +46,11 @@ const PARTING: Duration = Duration::from_millis(500);
 impl Outages {
     pub(crate) fn new(policy: Option<Reconnect>) -> Self {
         Self { policy, opened: Instant::now(), short: 0, hasty: 0 }
+    }
+
+    /// How a first connection that did not come about is tried again.
+    fn initial(&self) -> Option<Reconnect> {
+        self.policy.filter(|policy| policy.initial)
     }
 
     /// How a session that was lost now may be followed by another.
@@ -114,6 +119,27 @@ impl Driver {
         Left::Switched
     }
 
+    /// The first connection; tried again only where that was asked for.
+    pub(crate) async fn first(&mut self) -> Result<Link, ConnectFailure> {
+        let began = Instant::now();
+        let mut attempt = 1;
+        let mut outcome = self.connect(began + self.timeouts.connect).await;
+        while let (Err(failure), Some(policy)) = (&outcome, self.outages.initial()) {
+            let asked = retry_after(failure);
+            let has_time = attempt < policy.max_attempts && began.elapsed() + asked < policy.max_elapsed;
+            if !(self.is_worth_another(failure) && has_time) {
+                break;
+            }
+            attempt += 1;
+            tokio::select! {
+                () = clock::sleep(policy.delay(attempt).max(asked)) => {}
+                () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),
+            }
+            outcome = self.attempt().await;
+        }
+        outcome
+    }
+
     /// The next connection, or how the session ends.
     pub(crate) async fn again(&mut self, left: Left, unsettled: &mut Vec<ReceiptId>) -> Result<Link, End> {
         let began = Instant::now();
@@ -160,7 +186,7 @@ impl Driver {
 
     /// Tries until a session is ready, or patience is at its end. A connection that was left by plan has no `end`.
     async fn retry(&mut self, policy: &Reconnect, began: Instant, end: Option<End>) -> Result<Link, End> {
-        let mut attempt = 0;
+        let (mut attempt, mut asked) = (0, Duration::ZERO);
         loop {
             attempt += 1;
             if end.is_some() || attempt > 1 {
@@ -168,22 +194,28 @@ impl Driver {
             }
             self.deliver();
             tokio::select! {
-                () = clock::sleep(policy.delay(attempt)) => {}
-                () = closing(&self.shared) => return Err(closed(1000, "")),
+                () = clock::sleep(policy.delay(attempt).max(asked)) => {}
+                () = closing(&self.shared) => return Err(End::of(1000, "", true)),
             }
-            let failure = match self.connect().await {
+            let failure = match self.attempt().await {
                 Ok(link) => return Ok(link),
-                Err(ConnectFailure::Cancelled) => return Err(closed(1000, "")),
+                Err(ConnectFailure::Cancelled) => return Err(End::of(1000, "", true)),
                 Err(failure) => failure,
             };
-            let worth_it = self.is_worth_another(&failure);
-            if !worth_it || attempt >= policy.max_attempts || began.elapsed() >= policy.max_elapsed {
-                let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
-                let end = end.unwrap_or_else(|| End { clean: false, ..closed(code_of(&failure), &words(&failure)) });
-                let error = Some(Error::ConnectionClosed { code: end.code, reason });
-                return Err(End { error, ..end });
+            asked = retry_after(&failure);
+            let has_hope = self.is_worth_another(&failure);
+            let has_time = attempt < policy.max_attempts && began.elapsed() + asked < policy.max_elapsed;
+            if !(has_hope && has_time) {
+                let end = end.unwrap_or_else(|| End::of(code_of(&failure), &words(&failure), false));
+                return Err(given_up(end, failure, attempt, has_hope));
             }
         }
+    }
+
+    async fn attempt(&mut self) -> Result<Link, ConnectFailure> {
+        let deadline = Instant::now() + self.timeouts.connect;
+        self.renew(deadline).await?;
+        self.connect(deadline).await
     }
 
     /// Whether another attempt may fare better.
@@ -191,7 +223,7 @@ impl Driver {
         match failure {
             ConnectFailure::Connect(error) => match error.kind {
                 ConnectErrorKind::Http => {
-                    error.status.is_none_or(|status| status >= 500 || matches!(status, 408 | 429))
+                    error.status.is_none_or(|status| status >= 500 || matches!(status, 408 | 425 | 429))
                 }
                 ConnectErrorKind::Tls => false,
                 _ => true,
@@ -200,7 +232,11 @@ impl Driver {
                 let recovers = self.protocol.recovery(*code) == Recovery::Reconnect;
                 self.protocol.leave(Instant::now()) || recovers
             }
-            ConnectFailure::Refused(_) => self.protocol.leave(Instant::now()),
+            ConnectFailure::Refused(error) => {
+                let forgives = self.protocol.forgives(error);
+                self.protocol.leave(Instant::now()) || forgives
+            }
+            ConnectFailure::Key { is_final, .. } => !is_final,
             ConnectFailure::Cancelled | ConnectFailure::Internal(_) => false,
         }
     }
@@ -210,6 +246,7 @@ impl Driver {
         stats.reconnects.add(1);
         let milliseconds = |samples: u64| samples * 1000 / stats.audio_in_rate.get().max(1);
         let lost = milliseconds(stats.audio_in_dropped.get() - lost_before);
+        let input_start = self.input_position().saturating_sub(resent);
         let resent = milliseconds(resent);
         let session_id = self.protocol.session_id().map(str::to_owned);
         let delivery = self.delivery(Item::Connected(session_id), 0);
@@ -219,6 +256,7 @@ impl Driver {
             gap_ms: began.elapsed().as_millis() as u64,
             audio_lost_ms: lost,
             audio_resent_ms: resent,
+            input_start,
         };
         self.push_event(Event::ours(body, Instant::now()));
     }
@@ -249,8 +287,26 @@ fn random() -> f64 {
     (number >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn closed(code: u16, reason: &str) -> End {
-    End { code, reason: reason.to_owned(), clean: code == 1000, error: None }
+/// How long a service wants to be left alone.
+fn retry_after(failure: &ConnectFailure) -> Duration {
+    let ConnectFailure::Connect(error) = failure else { return Duration::ZERO };
+    let seconds = error.retry_after.unwrap_or_default();
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4)
+}
+
+/// The end of a session that cannot be replaced: with the refusal itself where no attempt would fare better.
+fn given_up(end: End, failure: ConnectFailure, attempt: u32, has_hope: bool) -> End {
+    match failure {
+        // The application knows: it was its word.
+        ConnectFailure::Key { is_final: true, .. } => end,
+        ConnectFailure::Connect(_) | ConnectFailure::Refused(_) if !has_hope => {
+            End { failure: Some(Box::new(failure)), ..end }
+        }
+        failure => {
+            let reason = format!("reconnecting failed at attempt {attempt}: {}", words(&failure));
+            End { error: Some(Error::ConnectionClosed { code: end.code, reason }), ..end }
+        }
+    }
 }
 
 fn code_of(failure: &ConnectFailure) -> u16 {
@@ -266,6 +322,6 @@ fn words(failure: &ConnectFailure) -> String {
         ConnectFailure::Refused(error) => error.to_string(),
         ConnectFailure::Closed { code, reason } => format!("closed with {code} {reason}"),
         ConnectFailure::Cancelled => "disconnected".to_owned(),
-        ConnectFailure::Internal(message) => message.clone(),
+        ConnectFailure::Internal(message) | ConnectFailure::Key { message, .. } => message.clone(),
     }
 }

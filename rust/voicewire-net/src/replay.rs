@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use voicewire_proto::Body;
+use voicewire_proto::{Body, ReceiptId};
 
 use crate::settings::ReplayAudio;
 
@@ -22,8 +22,12 @@ pub(crate) struct Replay {
     sent: u64,
     /// Up to here the peer has read.
     proved: u64,
-    /// Before this the user has ended a turn or taken it back.
+    /// Before this the user has ended a turn or taken it back, or the server has ended it.
     floor: u64,
+    /// Ends of turns that the user asked for and nobody has confirmed, with their receipts.
+    asked_ends: VecDeque<(ReceiptId, u64)>,
+    /// Where the server heard the user stop.
+    stopped: Option<u64>,
     /// Whether the user ends turns: the open one began at `floor`.
     by_hand: bool,
     /// Where the open turn began; None while nobody is known to speak.
@@ -39,6 +43,9 @@ const ASKING: Duration = Duration::from_secs(1);
 /// Speech that nobody has told us of may have begun this long ago.
 const ONSET_MS: u64 = 500;
 
+/// The server tells of speech this long after it began, at most: its padding, its doubt and the way back.
+const TOLD_LATE_MS: u64 = 3000;
+
 impl Replay {
     pub(crate) fn new(policy: ReplayAudio, ring_ms: u32) -> Self {
         Self {
@@ -50,6 +57,8 @@ impl Replay {
             sent: 0,
             proved: 0,
             floor: 0,
+            asked_ends: VecDeque::new(),
+            stopped: None,
             by_hand: false,
             turn: None,
             asked: None,
@@ -60,6 +69,11 @@ impl Replay {
     /// Begins with a connection that has no audio yet; `by_hand` where the user ends turns.
     pub(crate) fn connected(&mut self, sample_rate: u32, by_hand: bool) {
         *self = Self { sample_rate, by_hand, ..Self::new(self.policy, self.ring_ms) };
+    }
+
+    /// Whether the user ends turns may change while a connection lives.
+    pub(crate) fn set_by_hand(&mut self, by_hand: bool) {
+        self.by_hand = by_hand;
     }
 
     /// Audio was written.
@@ -109,7 +123,22 @@ impl Replay {
         }
     }
 
-    /// The user has ended a turn, or taken back what he said.
+    /// The user asks for the end of a turn: its audio is needed until somebody has confirmed that.
+    pub(crate) fn turn_ends(&mut self, receipt: ReceiptId) {
+        self.asked_ends.push_back((receipt, self.sent));
+    }
+
+    /// A command has met its fate: where it ended a turn, the audio before is done with, unless it failed.
+    pub(crate) fn settled(&mut self, receipt: ReceiptId, has_failed: bool) {
+        let Some(at) = self.asked_ends.iter().position(|(asked, _)| *asked == receipt) else { return };
+        let end = self.asked_ends.remove(at).map_or(0, |(_, end)| end);
+        if !has_failed {
+            self.floor = self.floor.max(end);
+            self.trim();
+        }
+    }
+
+    /// All turns of the user are over, or taken back.
     pub(crate) fn turn_ended(&mut self) {
         self.floor = self.sent;
         self.trim();
@@ -120,25 +149,41 @@ impl Replay {
         match body {
             _ if self.by_hand => {}
             Body::SpeechStarted(ms) => {
-                let told = ms.map(|ms| ms.max(0).unsigned_abs() * u64::from(self.sample_rate) / 1000);
-                self.turn = Some(told.filter(|at| *at <= self.sent).unwrap_or(self.onset()));
+                let told = self.position(*ms);
+                self.proved = self.proved.max(told.unwrap_or_default());
+                self.turn = Some(told.unwrap_or(self.onset()));
             }
-            Body::InputCommitted => self.turn = None,
+            Body::SpeechStopped(ms) => {
+                self.stopped = self.position(*ms);
+                self.proved = self.proved.max(self.stopped.unwrap_or_default());
+            }
+            Body::InputCommitted => {
+                self.turn = None;
+                // What the server made a turn of is done with.
+                self.floor = self.floor.max(self.stopped.take().unwrap_or_default());
+                self.trim();
+            }
             _ => {}
         }
     }
 
     /// Takes the messages that are to be sent again, and their samples, oldest first.
     pub(crate) fn take(&mut self) -> VecDeque<(Bytes, usize)> {
-        self.trim();
+        self.forget_before(self.needed_from());
         self.kept_samples = 0;
         std::mem::take(&mut self.kept)
     }
 
-    /// Forgets what is not needed any more.
+    /// Forgets what cannot be needed any more.
     fn trim(&mut self) {
+        let slack =
+            if self.policy == ReplayAudio::Turn { TOLD_LATE_MS * u64::from(self.sample_rate) / 1000 } else { 0 };
+        self.forget_before(self.needed_from().saturating_sub(slack).max(self.floor));
+    }
+
+    fn forget_before(&mut self, position: u64) {
         let capacity = u64::from(self.ring_ms) * u64::from(self.sample_rate) / 1000;
-        let oldest = self.needed_from().max(self.sent.saturating_sub(capacity));
+        let oldest = position.max(self.sent.saturating_sub(capacity));
         while let Some(samples) = self.kept.front().map(|(_, samples)| *samples as u64) {
             if self.sent - self.kept_samples + samples > oldest {
                 break;
@@ -156,6 +201,12 @@ impl Replay {
             ReplayAudio::None => self.sent,
         };
         needed.max(self.floor)
+    }
+
+    /// The sample at which the server heard something; None where it does not tell, or tells of none that was sent.
+    fn position(&self, ms: Option<i64>) -> Option<u64> {
+        let told = ms.map(|ms| ms.max(0).unsigned_abs() * u64::from(self.sample_rate) / 1000);
+        told.filter(|at| *at <= self.sent)
     }
 
     fn onset(&self) -> u64 {
@@ -228,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn an_utterance_that_was_told_late_is_sent_again_from_its_start() {
+        let mut replay = replay(ReplayAudio::Turn, false, 20);
+        replay.asked(1, Instant::now());
+        replay.answered(1);
+        write(&mut replay, 20..21);
+        replay.told(&Body::SpeechStarted(Some(300)));
+        assert_eq!(taken(&mut replay)[0], 3);
+    }
+
+    #[test]
     fn an_utterance_that_was_committed_is_not_sent_again() {
         let mut replay = replay(ReplayAudio::Turn, false, 10);
         replay.told(&Body::SpeechStarted(Some(300)));
@@ -236,6 +297,27 @@ mod tests {
         replay.asked(1, Instant::now());
         replay.answered(1);
         assert_eq!(taken(&mut replay)[0], 15);
+    }
+
+    #[test]
+    fn of_an_utterance_that_was_committed_nothing_is_sent_again_although_nothing_proved_it_read() {
+        let mut replay = replay(ReplayAudio::Turn, false, 10);
+        replay.told(&Body::SpeechStarted(Some(300)));
+        replay.told(&Body::SpeechStopped(Some(800)));
+        replay.told(&Body::InputCommitted);
+        assert_eq!(taken(&mut replay), [8, 9]);
+    }
+
+    #[test]
+    fn a_turn_whose_end_nobody_confirmed_is_sent_again() {
+        let mut replay = replay(ReplayAudio::Turn, true, 2);
+        replay.turn_ends(1);
+        write(&mut replay, 2..4);
+        replay.turn_ends(2);
+        replay.settled(1, false);
+        assert_eq!(replay.needed_from(), 2 * CHUNK as u64);
+        replay.settled(2, true);
+        assert_eq!(taken(&mut replay), [2, 3]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use thiserror::Error;
 use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId, Secrets};
 
 use crate::driver::{self, Driver};
-use crate::inbox::Inbox;
+use crate::inbox::{ConnectFailure, Inbox};
 use crate::inline::Inline;
 use crate::io::Notify;
 use crate::outbox::{Entry, Outbox, Phase, SendError};
@@ -34,6 +34,8 @@ pub struct Plan {
     pub timeouts: Timeouts,
     /// How a lost connection is replaced; None: not at all.
     pub reconnect: Option<Reconnect>,
+    /// Whether each connection but the first is to ask for a fresh key.
+    pub renews: bool,
     /// What must not be shown in what the peer says at the end.
     pub secrets: Secrets,
     /// Hz of the audio that is delivered; None for what comes.
@@ -76,8 +78,13 @@ pub(crate) struct Shared {
     /// Whether a notification is on its way to the I/O thread.
     queued: AtomicBool,
     outbox: Mutex<Outbox>,
+    /// The answer to `Item::KeyWanted`.
+    renewal: Mutex<Option<Renewal>>,
     runs_on: Mutex<Option<RunsOn>>,
 }
+
+/// Where the next connection goes, or why it cannot.
+pub(crate) type Renewal = Result<(Target, Secrets), ConnectFailure>;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -97,6 +104,7 @@ impl Session {
                 paused: AtomicBool::new(false),
                 queued: AtomicBool::new(false),
                 outbox: Mutex::new(Outbox::new(limits)),
+                renewal: Mutex::new(None),
                 runs_on: Mutex::new(None),
             }),
         }
@@ -231,6 +239,21 @@ impl Session {
         self.append(Entry::Flushed(receipt))
     }
 
+    /// Answers `Item::KeyWanted` with where the next connection goes, and what must not be shown.
+    pub fn renew(&self, target: Target, secrets: Secrets) {
+        self.answer(Ok((target, secrets)));
+    }
+
+    /// Answers `Item::KeyWanted` where there is no key; `is_final` where there will be none.
+    pub fn renewal_failed(&self, message: String, is_final: bool) {
+        self.answer(Err(ConnectFailure::Key { message, is_final }));
+    }
+
+    fn answer(&self, renewal: Renewal) {
+        *self.shared.renewal() = Some(renewal);
+        self.shared.tell_driver(true);
+    }
+
     /// Says goodbye behind what was sent before, from any state; returns whose commands will never be written.
     pub fn close(&self) -> Vec<ReceiptId> {
         let abandoned = {
@@ -349,6 +372,11 @@ impl Shared {
     pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // The outbox is whole between any two statements of its methods' callers.
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn renewal(&self) -> MutexGuard<'_, Option<Renewal>> {
+        // It is replaced as a whole.
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes received that the application has not taken.

@@ -20,6 +20,8 @@ pub struct Limits {
 /// How a lost connection is replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct Reconnect {
+    /// Whether a first connection that does not come about is tried again as well.
+    pub initial: bool,
     /// Attempts before giving up.
     pub max_attempts: u32,
     /// Time before giving up.
@@ -53,6 +55,7 @@ pub enum ReplayAudio {
 impl Default for Reconnect {
     fn default() -> Self {
         Self {
+            initial: false,
             max_attempts: 8,
             max_elapsed: Duration::from_secs(60),
             initial_delay: Duration::ZERO,

@@ -186,6 +186,7 @@ fn plan(port: u16, reader: &Reader) -> Plan {
         target,
         timeouts,
         reconnect: None,
+        renews: false,
         output_sample_rate: None,
         secrets: voicewire_proto::Secrets::default(),
         inbox: Arc::clone(&reader.inbox),

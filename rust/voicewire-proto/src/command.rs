@@ -75,3 +75,16 @@ pub enum Command {
         payload: Map<String, Value>,
     },
 }
+
+impl Command {
+    /// Whether it ends the user's turn of audio: true by a commit, false by taking the audio back.
+    pub fn closes_turn(&self) -> Option<bool> {
+        match self {
+            Self::CommitAudio => Some(true),
+            Self::ClearAudio => Some(false),
+            Self::Raw { kind, .. } if kind == "input_audio_buffer.commit" => Some(true),
+            Self::Raw { kind, .. } if kind == "input_audio_buffer.clear" => Some(false),
+            _ => None,
+        }
+    }
+}

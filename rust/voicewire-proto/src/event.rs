@@ -150,6 +150,8 @@ pub enum Body {
         audio_lost_ms: u64,
         /// Input that was sent again.
         audio_resent_ms: u64,
+        /// Samples of input, counted from the first connection, behind which the new session begins to hear.
+        input_start: u64,
     },
     /// Options that the session does not have as asked for.
     ConfigMismatch(Vec<String>),

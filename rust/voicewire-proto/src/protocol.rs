@@ -6,6 +6,7 @@ use crate::command::{Command, CommandId, ReceiptId};
 use crate::error::Error;
 use crate::event::Event;
 use crate::message::Message;
+use crate::secret::Secrets;
 
 /// A provider's protocol, without I/O and without a clock.
 pub trait Protocol: Send {
@@ -50,6 +51,14 @@ pub trait Protocol: Send {
     fn recovery(&self, _code: u16) -> Recovery {
         Recovery::Never
     }
+
+    /// Whether a service that turned us away with `error` may take us the next time.
+    fn forgives(&self, _error: &Error) -> bool {
+        false
+    }
+
+    /// What must not be shown besides: a key that was renewed.
+    fn keep_secret(&mut self, _secrets: &Secrets) {}
 
     /// A command failed because its connection was lost: it is not carried out by the next one.
     fn failed(&mut self, _receipt: ReceiptId) {}

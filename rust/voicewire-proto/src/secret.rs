@@ -13,6 +13,11 @@ impl Secrets {
         }
     }
 
+    /// Remembers those of another session as well.
+    pub fn extend(&mut self, other: &Self) {
+        other.0.iter().for_each(|secret| self.add(secret));
+    }
+
     /// The start of `bytes` as text, at least `length` of them where there are as many, without secrets: not even a part
     /// of one that the end cuts off.
     pub fn masked_start(&self, bytes: &[u8], length: usize) -> String {

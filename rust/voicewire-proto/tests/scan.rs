@@ -91,6 +91,8 @@ fn events(text: &str) -> Vec<Event> {
         config: SessionConfig::default(),
         joins_call: false,
         session_type: SessionType::Realtime,
+        reconnects: false,
+        retained: None,
         auto_truncate: true,
         ack_timeout: Duration::from_secs(10),
         secrets: Secrets::default(),

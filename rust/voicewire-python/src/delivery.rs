@@ -31,6 +31,11 @@ impl PySession {
                 let error = connect_failure(py, &failure, &lock(&self.secrets).clone())?;
                 self.tell(py, "_connect_failed", (error,))
             }
+            Item::GaveUp(failure) => {
+                let error = connect_failure(py, &failure, &lock(&self.secrets).clone())?;
+                Self::report(slf, error, true)
+            }
+            Item::KeyWanted => self.tell(py, "_key_wanted", ()),
             Item::Ended(abandoned) => {
                 hub.forget(self.id());
                 self.queues().iter().for_each(|queue| queue.end());

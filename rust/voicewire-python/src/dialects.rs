@@ -1,13 +1,13 @@
 //! What the dialects can do and how they write a configuration, for Python.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use serde_json::{json, Map, Value};
 use voicewire_proto::gemini::{self, Backend, Gemini, Profile};
 use voicewire_proto::openai::{self, Dialect, OpenAi, SessionType, Settings};
-use voicewire_proto::{Message, Protocol, Secrets, Service, SessionConfig};
+use voicewire_proto::{Conversation, Message, Protocol, Secrets, Service, SessionConfig};
 
 use crate::conversation::{ConversationItem, ConversationStore};
 use crate::endpoint::parse;
@@ -21,7 +21,7 @@ pub(crate) fn read_service(name: &str) -> Service {
 
 /// The protocol of a session.
 pub(crate) fn protocol(service: Service, options: &Value, config: SessionConfig, common: Common) -> Box<dyn Protocol> {
-    let Common { ack_timeout, secrets, max_depth, id_prefix } = common;
+    let Common { ack_timeout, secrets, max_depth, id_prefix, retained } = common;
     match service {
         Service::OpenAi(dialect) => {
             let settings = Settings {
@@ -29,6 +29,8 @@ pub(crate) fn protocol(service: Service, options: &Value, config: SessionConfig,
                 joins_call: options["call_id"].is_string(),
                 session_type: read_session_type(options),
                 auto_truncate: options["auto_truncate"].as_bool().unwrap_or(true),
+                reconnects: options["reconnect"].is_object(),
+                retained,
                 ack_timeout,
                 secrets,
                 max_depth,
@@ -56,6 +58,8 @@ pub(crate) struct Common {
     pub(crate) secrets: Secrets,
     pub(crate) max_depth: usize,
     pub(crate) id_prefix: String,
+    /// The conversation as the application sees it, where it keeps audio.
+    pub(crate) retained: Option<Arc<Mutex<Conversation>>>,
 }
 
 pub(crate) fn read_session_type(options: &Value) -> SessionType {
@@ -166,6 +170,8 @@ pub(crate) fn decode_event(py: Python<'_>, store: &ConversationStore, text: &str
         joins_call: false,
         session_type: SessionType::Realtime,
         auto_truncate: false,
+        reconnects: false,
+        retained: None,
         ack_timeout: Duration::ZERO,
         secrets: Secrets::default(),
         max_depth: 128,

@@ -95,6 +95,7 @@ pub(crate) fn read_reconnect(options: &Value) -> Option<Reconnect> {
     let seconds = |key: &str, default| number(key).and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or(default);
     let usual = Reconnect::default();
     Some(Reconnect {
+        initial: options.get("initial").and_then(Value::as_bool).unwrap_or(usual.initial),
         max_attempts: number("max_attempts").map_or(usual.max_attempts, |count| count as u32),
         max_elapsed: seconds("max_elapsed", usual.max_elapsed),
         initial_delay: seconds("initial_delay", usual.initial_delay),

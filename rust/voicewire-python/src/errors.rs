@@ -99,6 +99,9 @@ pub(crate) fn connect_failure<'py>(
         ConnectFailure::Cancelled => {
             exception(py, "ConnectionClosed", (py.None(), "disconnected while connecting"), &[])
         }
+        ConnectFailure::Key { message, .. } => {
+            exception(py, "ConnectError", (message.as_str(),), &[("kind", any(py, "timeout"))])
+        }
         ConnectFailure::Internal(message) => exception(py, "InternalError", (message.as_str(),), &[]),
     }
 }

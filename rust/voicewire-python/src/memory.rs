@@ -21,6 +21,8 @@ pub(crate) struct Memory {
 struct Input {
     tape: Tape,
     sample_rate: u32,
+    /// First sample that the session in progress has heard: its times count from there.
+    start: u64,
     /// Items whose speech has begun, with where.
     speech: VecDeque<(String, u64)>,
     /// First sample behind the last commit or clear of ours.
@@ -44,6 +46,11 @@ impl Memory {
         let tape = Tape::new((self.retain_s * f64::from(sample_rate)) as usize);
         *lock(&self.input) = Input { tape, sample_rate, ..Input::default() };
         *lock(&self.session) = None;
+    }
+
+    /// Whether audio is kept at all.
+    pub(crate) fn retains(&self) -> bool {
+        self.retain_s > 0.0
     }
 
     /// Audio was sent.
@@ -88,6 +95,11 @@ impl Memory {
     pub(crate) fn apply(&self, event: &Event) -> Option<Change> {
         match &event.body {
             Body::Open | Body::Server if is_session(event) => lock(&self.session).clone_from(&event.message),
+            Body::Reconnected { input_start, .. } => {
+                let mut input = lock(&self.input);
+                input.start = *input_start;
+                input.speech.clear();
+            }
             Body::SpeechStarted(_) | Body::SpeechStopped(_) | Body::InputCommitted if self.retain_s > 0.0 => {
                 self.attach(event);
             }
@@ -100,8 +112,8 @@ impl Memory {
     fn attach(&self, event: &Event) {
         let Some(id) = event.resolve(&event.item_id) else { return };
         let mut input = lock(&self.input);
-        let at = |ms: i64, rate: u32| u64::try_from(ms).unwrap_or_default() * u64::from(rate) / 1000;
-        let rate = input.sample_rate;
+        let (rate, start) = (input.sample_rate, input.start);
+        let at = |ms: i64, rate: u32| start + u64::try_from(ms).unwrap_or_default() * u64::from(rate) / 1000;
         let span = match event.body {
             Body::SpeechStarted(Some(ms)) => {
                 remember(&mut input.speech, (id.to_owned(), at(ms, rate)));

@@ -61,14 +61,3 @@ fn object(value: Value) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
-
-/// Whether the command ends the user's turn of audio: by a commit, or by taking the audio back.
-pub(crate) fn closes_turn(command: &Command) -> Option<bool> {
-    match command {
-        Command::CommitAudio => Some(true),
-        Command::ClearAudio => Some(false),
-        Command::Raw { kind, .. } if kind == "input_audio_buffer.commit" => Some(true),
-        Command::Raw { kind, .. } if kind == "input_audio_buffer.clear" => Some(false),
-        _ => None,
-    }
-}

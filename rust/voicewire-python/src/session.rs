@@ -23,7 +23,7 @@ use crate::format_changes::FormatChanges;
 use crate::hub::PyHub;
 use crate::iterator::{filter, EventIterator, Queue, Queued};
 use crate::memory::Memory;
-use crate::request::{closes_turn, read_command, read_config, read_topic};
+use crate::request::{read_command, read_config, read_topic};
 use crate::samples;
 use crate::uplink::Uplink;
 
@@ -116,12 +116,14 @@ impl PySession {
             secrets: endpoint.secrets.clone(),
             max_depth: this.net.limits().json_depth,
             id_prefix: format!("{}{}_", this.prefix, this.next_receipt.fetch_add(1, Ordering::Relaxed)),
+            retained: this.memory.retains().then(|| Arc::clone(&this.memory.conversation)),
         };
         let service = read_service(options["dialect"].as_str().unwrap_or_default());
         let plan = Plan {
             target: target(&endpoint, &options, this.net.limits().max_message_bytes),
             timeouts,
             reconnect: read_reconnect(&options["reconnect"]),
+            renews: options["renews"].as_bool().unwrap_or_default(),
             secrets: endpoint.secrets.clone(),
             output_sample_rate: options["output_sample_rate"].as_u64().and_then(|rate| u32::try_from(rate).ok()),
             inbox: Arc::clone(&hub.get().inbox),
@@ -130,6 +132,21 @@ impl PySession {
         };
         hub.get().add(slf)?;
         this.net.start(plan).map_err(|error| start_error(py, &error))
+    }
+
+    /// Takes the connection options of the next connection, with a fresh key: the answer to `_key_wanted`.
+    fn renew(&self, py: Python<'_>, options: &str) -> PyResult<()> {
+        let options = parse(options);
+        let endpoint = read_endpoint(&options).map_err(|error| config_error(py, &error))?;
+        lock(&self.secrets).extend(&endpoint.secrets);
+        let target = target(&endpoint, &options, self.net.limits().max_message_bytes);
+        self.net.renew(target, endpoint.secrets);
+        Ok(())
+    }
+
+    /// Says that there is no key for the next connection; `is_final` where there will be none.
+    fn renewal_failed(&self, message: String, is_final: bool) {
+        self.net.renewal_failed(message, is_final);
     }
 
     /// Appends a command; returns the number of its receipt and its `event_id`.
@@ -148,7 +165,7 @@ impl PySession {
         };
         let event_id = event_id.unwrap_or_else(|| format!("evt_{}{receipt}", self.prefix));
         let id = CommandId { receipt, event_id: event_id.clone() };
-        let closes_turn = closes_turn(&command);
+        let closes_turn = command.closes_turn();
         match self.encoder_after(&command) {
             None => self.net.send(command, id),
             Some(encoder) => self.with_uplink(py, true, |uplink| {

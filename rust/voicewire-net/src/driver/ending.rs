@@ -7,6 +7,7 @@ use voicewire_proto::{Error, Malformed, Secrets};
 
 use super::Driver;
 use crate::clock;
+use crate::inbox::ConnectFailure;
 use crate::link::Link;
 use crate::socket;
 
@@ -16,6 +17,15 @@ pub(crate) struct End {
     pub(crate) reason: String,
     pub(crate) clean: bool,
     pub(crate) error: Option<Error>,
+    /// Why there is no other connection, where that is another reason.
+    pub(crate) failure: Option<Box<ConnectFailure>>,
+}
+
+impl End {
+    /// An end that is no error.
+    pub(crate) fn of(code: u16, reason: &str, clean: bool) -> Self {
+        Self { code, reason: reason.to_owned(), clean, error: None, failure: None }
+    }
 }
 
 /// What tungstenite makes of a close code that may not be sent, and answers with.
@@ -28,25 +38,25 @@ impl Driver {
         let flushed = clock::timeout(self.timeouts.close, link.websocket.flush());
         let _ = flushed.await;
         if link.deadline.is_some() {
-            return End { code: 1000, reason: String::new(), clean: true, error: None };
+            return End::of(1000, "", true);
         }
         if (code, reason.as_str()) == FORBIDDEN_CODE {
             let message = "peer broke the WebSocket protocol: its close code is not allowed on the wire".to_owned();
             return Self::violation(code, message);
         }
-        End { code, reason, clean: true, error: None }
+        End::of(code, &reason, true)
     }
 
     fn violation(code: u16, message: String) -> End {
         let error = Error::Malformed { kind: Malformed::BadMessage, message: message.clone(), excerpt: String::new() };
-        End { code, reason: message, clean: false, error: Some(error) }
+        End { error: Some(error), ..End::of(code, &message, false) }
     }
 
     pub(super) fn lost(&self, link: &Link, reason: &str) -> End {
         if link.deadline.is_some() {
-            return End { code: 1000, reason: String::new(), clean: false, error: None };
+            return End::of(1000, "", false);
         }
-        End { code: 1006, reason: reason.to_owned(), clean: false, error: None }
+        End::of(1006, reason, false)
     }
 
     /// The WebSocket is broken: says so to the peer where it is his fault.

@@ -22,8 +22,7 @@ use crate::socket;
 
 impl Driver {
     /// One attempt, from the name lookup to the ready session.
-    pub(crate) async fn connect(&mut self) -> Result<Link, ConnectFailure> {
-        let deadline = Instant::now() + self.timeouts.connect;
+    pub(crate) async fn connect(&mut self, deadline: Instant) -> Result<Link, ConnectFailure> {
         let opened = tokio::select! {
             opened = socket::open(&self.target, deadline) => opened.map_err(ConnectFailure::Connect)?,
             () = closing(&self.shared) => return Err(ConnectFailure::Cancelled),

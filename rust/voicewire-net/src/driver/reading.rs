@@ -97,7 +97,7 @@ impl Driver {
     pub(crate) fn collect(&mut self) {
         while let Some(event) = self.protocol.poll_event() {
             self.measure(&event);
-            if self.replay.keeps() && matches!(event.body, Body::SpeechStarted(_) | Body::InputCommitted) {
+            if self.replay.keeps() && tells_of_speech(&event.body) {
                 self.replay.told(&event.body);
             }
             let (session, stats) = (self.shared.id, &self.shared.stats);
@@ -113,6 +113,7 @@ impl Driver {
 
     pub(crate) fn collect_settled(&mut self) {
         while let Some(settled) = self.protocol.poll_settled() {
+            self.replay.settled(settled.receipt, matches!(settled.outcome, Outcome::Failed(_)));
             let delivery = self.delivery(Item::Settled(settled), 0);
             self.batch.push(delivery);
         }
@@ -130,4 +131,8 @@ impl Driver {
             _ => {}
         }
     }
+}
+
+fn tells_of_speech(body: &Body) -> bool {
+    matches!(body, Body::SpeechStarted(_) | Body::SpeechStopped(_) | Body::InputCommitted)
 }

@@ -24,10 +24,15 @@ impl Driver {
             taken += 1;
             match entry {
                 Entry::Command(command, id) => self.feed_command(link, *command, id),
-                Entry::Audio(message, samples) | Entry::Again(message, samples) => {
+                Entry::Audio(message, samples) => {
+                    self.taken += samples as u64;
                     self.feed_audio(link, message, samples);
                 }
-                Entry::Samples(samples, encoder) => self.feed_samples(link, &samples, &encoder),
+                Entry::Again(message, samples) => self.feed_audio(link, message, samples),
+                Entry::Samples(samples, encoder) => {
+                    self.taken += samples.len() as u64;
+                    self.feed_samples(link, &samples, &encoder);
+                }
                 Entry::Ping(receipt) => {
                     let number = link.keepalive.ping(Instant::now());
                     link.asked_pings.push((number, receipt));
@@ -66,8 +71,8 @@ impl Driver {
         if !matches!(command, Command::ReportPlayed { .. }) {
             self.asked = Some(now);
         }
-        if matches!(command, Command::CommitAudio | Command::ClearAudio) {
-            self.replay.turn_ended();
+        if command.closes_turn().is_some() {
+            self.replay.turn_ends(id.receipt);
         }
         self.protocol.send(command, id, now);
         self.transmit(link);
@@ -87,6 +92,7 @@ impl Driver {
         if !self.replay.keeps() {
             return self.feed(link, message);
         }
+        self.replay.set_by_hand(self.protocol.turns_by_hand());
         self.replay.written(&message, samples);
         self.feed(link, message);
         if link.keepalive.is_off() {

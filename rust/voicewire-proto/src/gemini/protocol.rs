@@ -294,6 +294,10 @@ impl Protocol for Gemini {
         self.command_failed(receipt);
     }
 
+    fn keep_secret(&mut self, secrets: &Secrets) {
+        self.settings.secrets.extend(secrets);
+    }
+
     fn leave(&mut self, now: Instant) -> bool {
         self.left(now)
     }

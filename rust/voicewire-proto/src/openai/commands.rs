@@ -21,6 +21,14 @@ pub(super) struct Encoded {
     pub(super) session: Option<EncodedSession>,
 }
 
+impl Encoded {
+    /// A command of one message.
+    pub(super) fn one(message: Value, ack: Ack) -> Self {
+        let kind = message["type"].as_str().unwrap_or_default().to_owned();
+        Self { messages: vec![message], ack, kind, siblings: Vec::new(), session: None }
+    }
+}
+
 /// Where to cut an item.
 pub(super) struct Cut {
     pub(super) item_id: String,
@@ -73,9 +81,12 @@ pub(super) fn truncate(cut: Cut, event_id: &str) -> Encoded {
     one(message, Ack::ItemTruncated(item_id))
 }
 
-/// Adds an item that the conversation begins with.
-pub(super) fn seed(dialect: &Dialect, item: &Value, event_id: &str) -> Encoded {
+/// Adds an item that the conversation begins with, number `at` of them; an id of ours tells its answer from others.
+pub(super) fn seed(dialect: &Dialect, item: &Value, at: usize, event_id: &str) -> Encoded {
     let mut item = item.clone();
+    if let Value::Object(fields) = &mut item {
+        fields.entry("id").or_insert_with(|| format!("item_history_{at}").into());
+    }
     if item["role"] == "assistant" {
         for part in item.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
             match part["type"].as_str() {
@@ -91,17 +102,13 @@ pub(super) fn seed(dialect: &Dialect, item: &Value, event_id: &str) -> Encoded {
 
 fn update_session(dialect: &Dialect, kind: SessionType, config: &SessionConfig, event_id: &str) -> Encoded {
     let encoded = encode_session(dialect, kind, config);
-    let name = match kind {
-        SessionType::Realtime => "session.update",
-        SessionType::Transcription => dialect.transcription_update,
-    };
+    let name = dialect.update_type(kind);
     let message = json!({"type": name, "event_id": event_id, "session": encoded.session});
     Encoded { session: Some(encoded), ..one(message, Ack::SessionUpdated) }
 }
 
 fn one(message: Value, ack: Ack) -> Encoded {
-    let kind = message["type"].as_str().unwrap_or_default().to_owned();
-    Encoded { messages: vec![message], ack, kind, siblings: Vec::new(), session: None }
+    Encoded::one(message, ack)
 }
 
 fn bare(kind: &str, event_id: &str) -> Value {
@@ -140,7 +147,7 @@ fn own_item_id(event_id: &str) -> String {
     format!("item_{}", event_id.trim_start_matches("evt_"))
 }
 
-fn response_create(overrides: Map<String, Value>, event_id: &str) -> Value {
+pub(super) fn response_create(overrides: Map<String, Value>, event_id: &str) -> Value {
     let mut message = bare("response.create", event_id);
     if !overrides.is_empty() {
         message["response"] = Value::Object(overrides);

@@ -38,7 +38,7 @@ impl OpenAi {
             WireKind::ArgumentsDone => self.tool_call(&reader),
             WireKind::SpeechStarted => self.speech_started(&reader),
             WireKind::SpeechStopped => self.emit(&reader, Body::SpeechStopped(reader.fields.audio_end_ms.int())),
-            WireKind::Committed => self.acknowledging(&reader, Body::InputCommitted, &Ack::Committed),
+            WireKind::Committed => self.committed(&reader),
             WireKind::Cleared => self.acknowledging(&reader, Body::Server, &Ack::Cleared),
             WireKind::SessionCreated => self.session_created(&mut reader),
             WireKind::SessionUpdated => self.session_updated(&mut reader),
@@ -145,10 +145,17 @@ impl OpenAi {
     }
 
     fn speech_started(&mut self, reader: &Reader) {
+        self.turns.is_speaking = true;
         self.emit(reader, Body::SpeechStarted(reader.fields.audio_start_ms.int()));
         if self.speech_interrupts {
             self.spoken_over(reader);
         }
+    }
+
+    fn committed(&mut self, reader: &Reader) {
+        self.turns.is_speaking = false;
+        self.turns.is_unanswered = !self.detection.by_hand && self.detection.creates_response;
+        self.acknowledging(reader, Body::InputCommitted, &Ack::Committed);
     }
 
     pub(super) fn spoken_over(&mut self, reader: &Reader) {
@@ -178,12 +185,20 @@ impl OpenAi {
         let value = reader.value();
         let response = &value["response"];
         let id = response["id"].as_str().or_else(|| value["response_id"].as_str()).map(str::to_owned);
+        if self.turns.was_abandoned(id.as_deref()) {
+            return self.emit(reader, Body::Wire);
+        }
         let details = response["status_details"].clone();
         let status = status(response["status"].as_str(), &details);
         // xAI tells it at the top level, beside an empty one.
         let told = |usage: &&Value| usage.as_object().is_some_and(|usage| !usage.is_empty());
         let usage = [&response["usage"], &value["usage"]].into_iter().find(told).and_then(Usage::from_openai);
-        let error = (status == TurnStatus::Failed).then(|| Error::Server(self.server_error(&details["error"])));
+        let error = (status == TurnStatus::Failed).then(|| self.server_error(&details["error"]));
+        match &error {
+            Some(error) => self.weigh(error),
+            None => self.is_hopeless = false,
+        }
+        let error = error.map(Error::Server);
         self.turns.response_done(id.as_deref());
         if details["reason"] == "turn_detected" {
             self.spoken_over(reader);

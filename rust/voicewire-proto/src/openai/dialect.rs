@@ -5,6 +5,7 @@ use crate::endpoint::EndpointProfile;
 use crate::uplink::AudioEncoder;
 
 use super::formats::Formats;
+use super::session::SessionType;
 
 /// Neutral option → path in an object of the wire.
 pub(super) type Paths = &'static [(&'static str, &'static [&'static str])];
@@ -61,6 +62,14 @@ impl Dialect {
         let format = config.get("input_format");
         AudioEncoder::new(APPEND.0, APPEND.1, self.formats.input_rate(format))
             .with_codec(self.formats.input_codec(format))
+    }
+
+    /// Wire type of the message that configures a session.
+    pub(super) fn update_type(&self, kind: SessionType) -> &'static str {
+        match kind {
+            SessionType::Realtime => "session.update",
+            SessionType::Transcription => self.transcription_update,
+        }
     }
 
     /// Hz of the audio that comes under `config`.

@@ -4,14 +4,17 @@ mod commands;
 mod decode;
 mod dialect;
 mod formats;
+mod history;
 mod names;
 mod pending;
 mod protocol;
 mod reader;
 mod refusals;
+mod restore;
 mod sequencer;
 mod services;
 mod session;
+mod standing;
 mod told;
 mod turn;
 

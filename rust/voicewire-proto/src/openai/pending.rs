@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::session::EncodedSession;
 use crate::command::{CommandId, ReceiptId};
 use crate::error::Error;
@@ -48,6 +50,10 @@ pub(super) struct Pending {
     pub(super) siblings: Vec<String>,
     /// The session object that was sent, to compare with what the service applies.
     pub(super) session: Option<EncodedSession>,
+    /// Its messages, to be sent again where a connection is lost; none of a command without an answer.
+    pub(super) messages: Vec<Value>,
+    /// Whether it was sent again.
+    pub(super) is_again: bool,
     /// Set once it is written.
     pub(super) deadline: Option<Instant>,
 }
@@ -74,6 +80,16 @@ impl PendingCommands {
                 self.open.remove(oldest);
             }
         }
+    }
+
+    /// Takes out all of them, oldest first.
+    pub(super) fn take(&mut self) -> Vec<Pending> {
+        std::mem::take(&mut self.open).into()
+    }
+
+    /// Keeps a command for the next connection: its clock stands still.
+    pub(super) fn keep(&mut self, pending: Pending) {
+        self.open.push_back(Pending { deadline: None, ..pending });
     }
 
     /// Starts the clock of the command that `event_id` belongs to.
@@ -107,8 +123,8 @@ impl PendingCommands {
         self.open.iter().filter_map(|pending| pending.deadline).min()
     }
 
-    /// Takes out what is overdue, with the `event_id` of each.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<(String, Settled)> {
+    /// Takes out what is overdue, with its fate.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Pending, Settled)> {
         let seconds = self.timeout.as_secs_f64();
         let (overdue, open) = std::mem::take(&mut self.open)
             .into_iter()
@@ -117,8 +133,10 @@ impl PendingCommands {
         let overdue: VecDeque<Pending> = overdue;
         overdue
             .into_iter()
-            .map(|Pending { id, command, .. }| {
-                (id.event_id, failed(id.receipt, Error::AckTimeout { command, seconds }))
+            .map(|pending| {
+                let error = Error::AckTimeout { command: pending.command.clone(), seconds };
+                let settled = failed(pending.id.receipt, error);
+                (pending, settled)
             })
             .collect()
     }

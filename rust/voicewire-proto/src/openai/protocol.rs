@@ -1,24 +1,29 @@
 //! OpenAI Realtime as a [`Protocol`].
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use voicewire_audio::codec::Codec;
 
 use super::commands::{cancel, encode, seed, truncate, Cut, Encoded};
 use super::dialect::Dialect;
+use super::history::History;
 use super::pending::{Ack, Pending, PendingCommands};
+use super::restore::is_hopeless;
 use super::sequencer::Sequencer;
 use super::session::{encode_session, SessionType};
+use super::standing::{Detection, Standing};
 use super::turn::Turns;
 use crate::command::{Command, CommandId};
 use crate::config::SessionConfig;
+use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::event::{Body, Event};
 use crate::message::{Message, Text};
 use crate::playback::Heard;
-use crate::protocol::{Outcome, Protocol, Settled, Transmit};
+use crate::protocol::{Outcome, Protocol, Recovery, Settled, Transmit};
 use crate::secret::Secrets;
 
 /// What a session starts with.
@@ -32,6 +37,10 @@ pub struct Settings {
     pub session_type: SessionType,
     /// Whether an answer that the user speaks over is cut where he stopped hearing it.
     pub auto_truncate: bool,
+    /// Whether a connection that is lost may be followed by another.
+    pub reconnects: bool,
+    /// Where the audio of the user is kept, if at all, to be told again.
+    pub retained: Option<Arc<Mutex<Conversation>>>,
     /// How long a command waits for its answer.
     pub ack_timeout: Duration,
     /// What must not be shown.
@@ -40,7 +49,7 @@ pub struct Settings {
     pub max_depth: usize,
 }
 
-/// The protocol of one connection.
+/// The protocol of one session, over as many connections as it takes.
 #[derive(Debug)]
 pub struct OpenAi {
     pub(super) dialect: &'static Dialect,
@@ -61,16 +70,27 @@ pub struct OpenAi {
     pub(super) output_codec: Codec,
     /// Whether the user's speech stops a response.
     pub(super) speech_interrupts: bool,
-    outgoing: VecDeque<Outgoing>,
+    pub(super) detection: Detection,
+    pub(super) standing: Standing,
+    pub(super) history: History,
+    /// The request for a response that the next session begins with.
+    pub(super) asks_again: Option<Value>,
+    /// What the newest session knows of the one before it.
+    pub(super) restored: &'static str,
+    /// Whether the service has said why no other connection will do.
+    pub(super) is_hopeless: bool,
+    pub(super) outgoing: VecDeque<Outgoing>,
     /// Commands of our own making so far.
-    own: u64,
+    pub(super) own: u64,
+    /// Whether a session was ready before.
+    was_open: bool,
 }
 
 /// A message on its way out.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) event_id: String,
-    text: String,
+    pub(super) text: String,
     pub(super) settles: Option<u64>,
 }
 
@@ -81,7 +101,7 @@ pub(super) const CONFIG_EVENT_ID: &str = "evt_config";
 pub(super) const CUT_EVENT_ID: &str = "evt_cut_";
 
 impl OpenAi {
-    /// A protocol for one connection.
+    /// A protocol for one session.
     pub fn new(dialect: &'static Dialect, settings: Settings) -> Self {
         Self {
             dialect,
@@ -98,15 +118,30 @@ impl OpenAi {
             refusal: None,
             late_samples: 0,
             sequencer: Sequencer::default(),
+            detection: Detection::default(),
+            standing: Standing::default(),
+            history: History::default(),
+            asks_again: None,
+            restored: "none",
+            is_hopeless: false,
             outgoing: VecDeque::new(),
             own: 0,
+            was_open: false,
         }
+    }
+
+    /// Whether the greeting is that of another connection than the first.
+    pub(super) fn is_back(&self) -> bool {
+        self.was_open
     }
 
     /// The greeting: the session is ready, our configuration goes out, and the history behind it.
     pub(super) fn greeted(&mut self, now: Instant) {
         self.ready = true;
-        let config = std::mem::take(&mut self.settings.config);
+        if std::mem::replace(&mut self.was_open, true) {
+            return self.restore();
+        }
+        let config = self.settings.config.clone();
         let history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
         if self.settings.session_type == SessionType::Transcription || config.iter().any(|(name, _)| name != "history")
         {
@@ -114,7 +149,7 @@ impl OpenAi {
         }
         for (at, item) in history.iter().enumerate() {
             let id = self.own_id(&format!("evt_history_{at}"));
-            let encoded = seed(self.dialect, item, &id.event_id);
+            let encoded = seed(self.dialect, item, at, &id.event_id);
             self.push(id, encoded);
         }
     }
@@ -150,6 +185,10 @@ impl OpenAi {
         event.leads = false;
         self.events.push_back(event);
         let Heard { item_id, content_index, ms, .. } = heard.filter(|heard| heard.worth_cutting)?;
+        if self.history.was_told(&item_id) {
+            self.cut_here(&item_id, ms, now);
+            return None;
+        }
         Some(Cut { item_id, content_index, audio_end_ms: ms })
     }
 
@@ -170,6 +209,10 @@ impl OpenAi {
         let cut = truncated.and_then(|(item_id, samples)| {
             let ms = samples.saturating_mul(1000) / u64::from(self.output_sample_rate);
             let (content_index, audio_end_ms) = self.turns.playback.clamp(&item_id, ms)?;
+            if self.history.was_told(&item_id) {
+                self.cut_here(&item_id, audio_end_ms, now);
+                return None;
+            }
             // The service refuses to cut at 0.
             (audio_end_ms > 0).then_some(Cut { item_id, content_index, audio_end_ms })
         });
@@ -196,15 +239,29 @@ impl OpenAi {
         }
     }
 
-    fn push(&mut self, id: CommandId, encoded: Encoded) {
-        let settles = (encoded.ack == Ack::None).then_some(id.receipt);
-        for message in encoded.messages {
-            if let (Some("root"), Some(id)) = (message["previous_item_id"].as_str(), message["item"]["id"].as_str()) {
-                self.turns.put_first(id);
-            }
+    pub(super) fn push(&mut self, id: CommandId, encoded: Encoded) {
+        let Encoded { mut messages, ack, kind: command, siblings, session } = encoded;
+        self.feed(&messages, &ack, &id);
+        if ack == Ack::None {
+            messages.clear();
+        }
+        let (is_again, deadline) = (false, None);
+        self.pending.push(Pending { id, ack, command, siblings, session, messages, is_again, deadline });
+    }
+
+    /// Whether a message of the user's own making cuts an item that the session in progress has as text.
+    fn cuts_what_was_told(&self, kind: &str, payload: &Map<String, Value>) -> bool {
+        kind == "conversation.item.truncate" && self.history.was_told(item_of(payload))
+    }
+
+    /// Hands the messages of a command to be written; requests for a response in their turn.
+    pub(super) fn feed(&mut self, messages: &[Value], ack: &Ack, id: &CommandId) {
+        let settles = (*ack == Ack::None).then_some(id.receipt);
+        for message in messages {
+            self.note_sent(message);
             let event_id = message["event_id"].as_str().unwrap_or_default().to_owned();
             let settles = settles.filter(|_| event_id == id.event_id);
-            let asks = encoded.ack == Ack::ResponseCreated && event_id == id.event_id && !is_out_of_band(&message);
+            let asks = *ack == Ack::ResponseCreated && event_id == id.event_id && !is_out_of_band(message);
             let outgoing = Outgoing { event_id, text: message.to_string(), settles };
             if asks {
                 let admitted = self.sequencer.admit(outgoing, self.turns.is_active());
@@ -213,15 +270,30 @@ impl OpenAi {
                 self.outgoing.push_back(outgoing);
             }
         }
-        let Encoded { ack, kind: command, siblings, session, .. } = encoded;
-        self.pending.push(Pending { id, ack, command, siblings, session, deadline: None });
+    }
+
+    fn note_sent(&mut self, message: &Value) {
+        if let (Some("root"), Some(id)) = (message["previous_item_id"].as_str(), message["item"]["id"].as_str()) {
+            self.turns.put_first(id);
+        }
+        match message["type"].as_str() {
+            Some("conversation.item.create") if self.settings.reconnects => self.history.sent(&message["item"]),
+            Some("session.update" | "transcription_session.update") => {
+                if let Value::Object(session) = &message["session"] {
+                    self.detection.hear(session);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
 impl Protocol for OpenAi {
     fn start(&mut self, now: Instant) {
         if self.settings.joins_call {
-            self.events.push_back(Event::ours(Body::Open, now));
+            if !self.was_open {
+                self.events.push_back(Event::ours(Body::Open, now));
+            }
             self.greeted(now);
         }
     }
@@ -231,7 +303,11 @@ impl Protocol for OpenAi {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        if self.settings.reconnects {
+            self.history.note(&event, self.turns.active());
+        }
+        Some(event)
     }
 
     fn poll_settled(&mut self) -> Option<Settled> {
@@ -246,7 +322,15 @@ impl Protocol for OpenAi {
                 self.turns.playback.report(&item_id, samples);
                 self.settle(id.receipt, Outcome::Done, Vec::new());
             }
+            Command::Raw { ref kind, ref payload } if self.cuts_what_was_told(kind, payload) => {
+                let ms = payload.get("audio_end_ms").and_then(Value::as_u64).unwrap_or_default();
+                self.cut_here(item_of(payload), ms, now);
+                self.settle(id.receipt, Outcome::Done, Vec::new());
+            }
             command => {
+                if let Command::UpdateSession(changes) = &command {
+                    self.settings.config.merge(changes);
+                }
                 if let Some(encoded) = encode(self.dialect, self.settings.session_type, command, &id) {
                     self.push(id, encoded);
                 }
@@ -265,11 +349,41 @@ impl Protocol for OpenAi {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        for (event_id, settled) in self.pending.expire(now) {
-            self.sequencer.forget(&event_id);
+        for (pending, settled) in self.pending.expire(now) {
+            self.sequencer.forget(&pending.id.event_id);
+            // Nobody has refused it.
+            self.session_taken(&pending);
             self.settle(settled.receipt, settled.outcome, settled.ignored);
         }
         self.request_next_response();
+    }
+
+    fn turns_by_hand(&self) -> bool {
+        self.detection.by_hand
+    }
+
+    fn recovery(&self, code: u16) -> Recovery {
+        self.recovery_from(code)
+    }
+
+    fn forgives(&self, error: &Error) -> bool {
+        match error {
+            Error::Server(error) => !is_hopeless(error) && error.kind.as_deref() != Some("invalid_request_error"),
+            _ => true,
+        }
+    }
+
+    fn leave(&mut self, now: Instant) -> bool {
+        self.left(now);
+        false
+    }
+
+    fn restored(&self) -> &'static str {
+        self.restored
+    }
+
+    fn keep_secret(&mut self, secrets: &Secrets) {
+        self.settings.secrets.extend(secrets);
     }
 
     fn is_ready(&self) -> bool {
@@ -291,6 +405,10 @@ impl Protocol for OpenAi {
     fn close(&mut self, error: Error) {
         self.settled.extend(self.pending.fail_all(&error));
     }
+}
+
+fn item_of(payload: &Map<String, Value>) -> &str {
+    payload.get("item_id").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether a `response.create` leaves the conversation alone.

@@ -18,6 +18,7 @@ impl OpenAi {
         let value = reader.value().clone();
         let error = self.server_error(if value["error"].is_null() { &value } else { &value["error"] });
         let code = error.code.clone().unwrap_or_default();
+        self.weigh(&error);
         if !self.ready {
             self.refusal = Some(Error::Server(error));
             return;
@@ -35,8 +36,10 @@ impl OpenAi {
             if BENIGN.contains(&code.as_str()) && error.event_id.is_none() {
                 return self.emit(reader, Body::Wire);
             }
-            let fatal = code == "session_expired";
-            let error = if fatal { Error::SessionExpired(error) } else { Error::Server(error) };
+            let is_expired = code == "session_expired";
+            // Where another session follows, nothing ends.
+            let fatal = is_expired && !self.settings.reconnects;
+            let error = if is_expired { Error::SessionExpired(error) } else { Error::Server(error) };
             return self.emit(reader, Body::Error { error: Box::new(error), fatal });
         };
         if code == ACTIVE_RESPONSE {

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use super::protocol::Outgoing;
 
 /// The requests for a response: one on its way, the others in order.
@@ -40,6 +42,19 @@ impl Sequencer {
     /// The service began a response.
     pub(super) fn created(&mut self) {
         self.answered = self.in_flight.take();
+    }
+
+    /// The request that the newest response answers.
+    pub(super) fn answered(&self) -> Option<Value> {
+        serde_json::from_str(&self.answered.as_ref()?.text).ok()
+    }
+
+    /// The connection is gone: requests whose commands are sent again are forgotten here.
+    pub(super) fn leave(&mut self, is_sent_again: impl Fn(&str) -> bool) {
+        self.answered = None;
+        let in_flight = self.in_flight.take();
+        let requests = in_flight.into_iter().chain(std::mem::take(&mut self.waiting));
+        self.waiting = requests.filter(|request| !is_sent_again(&request.event_id)).collect();
     }
 
     /// The service knows of an active response that we do not, or that we took for the answer: the request waits for its

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::pending::Ack;
+use super::pending::{Ack, Pending};
 use super::protocol::{OpenAi, CONFIG_EVENT_ID};
 use super::reader::Reader;
 use super::session::mismatches;
@@ -19,7 +19,7 @@ impl OpenAi {
         if self.ready {
             return self.emit(reader, Body::Server);
         }
-        self.emit(reader, Body::Open);
+        self.emit(reader, if self.is_back() { Body::Server } else { Body::Open });
         self.greeted(reader.now);
     }
 
@@ -28,6 +28,7 @@ impl OpenAi {
         let event = reader.event(Body::Server);
         self.events.push_back(event.clone());
         let Some(pending) = self.pending.acknowledged(&Ack::SessionUpdated) else { return };
+        self.session_taken(&pending);
         let mut ignored = Vec::new();
         if let Some(sent) = &pending.session {
             ignored = mismatches(self.dialect, &sent.session, &reader.value()["session"]);
@@ -42,6 +43,13 @@ impl OpenAi {
         self.settle(pending.id.receipt, Outcome::Acknowledged(Box::new(event)), ignored);
     }
 
+    /// A change of the session counts for the connections to come.
+    pub(super) fn session_taken(&mut self, pending: &Pending) {
+        for message in pending.messages.iter().filter(|_| pending.ack == Ack::SessionUpdated) {
+            self.standing.take_over(self.dialect, &message["session"]);
+        }
+    }
+
     /// Remembers what a session object says about sound and turns.
     pub(super) fn session_told(&mut self, reader: &mut Reader) {
         let Value::Object(session) = &reader.value()["session"] else { return };
@@ -49,6 +57,7 @@ impl OpenAi {
         let detection = inner.filter(|inner| inner.is_object()).or_else(|| session.get("turn_detection"));
         let interrupts = detection.and_then(|detection| detection.get("interrupt_response")).and_then(Value::as_bool);
         let (codec, rate) = self.dialect.formats.told_output(session);
+        self.detection.hear(session);
         self.speech_interrupts = interrupts.unwrap_or(true);
         self.output_sample_rate = rate.unwrap_or(self.output_sample_rate);
         self.output_codec = codec.unwrap_or(self.output_codec);
@@ -66,7 +75,10 @@ impl OpenAi {
             }
         }
         let is_outside = self.turns.is_outside(reader.text(&reader.fields.response_id));
-        let change = fields.filter(|_| !is_outside).map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
+        // What we told the session is known better here than there.
+        let change = fields
+            .filter(|_| !is_outside && !self.history.was_told(&id))
+            .map(|fields| Box::new(ItemChange::Told(Box::new(fields))));
         let item_id = Some(id.as_str()).filter(|id| !id.is_empty()).into();
         let event = Event { item_id, change, ..reader.event(Body::Server) };
         self.events.push_back(event.clone());

@@ -20,6 +20,14 @@ pub(super) struct Turns {
     call_names: VecDeque<(String, String)>,
     /// Responses that belong to no conversation.
     outside: VecDeque<String>,
+    /// Those of them that have not ended.
+    running_outside: VecDeque<String>,
+    /// Responses that ended with their connection.
+    abandoned: VecDeque<String>,
+    /// Whether the user is heard to speak.
+    pub(super) is_speaking: bool,
+    /// Whether the service owes an answer to what the user said.
+    pub(super) is_unanswered: bool,
     /// Items of ours that were put before all others: the service tells them without a previous one, like the first.
     first: VecDeque<String>,
     pub(super) playback: Playback,
@@ -32,6 +40,7 @@ impl Turns {
     pub(super) fn response_created(&mut self, response_id: &str) {
         self.active = Some(response_id.to_owned());
         self.is_stopped = false;
+        self.is_unanswered = false;
         self.playback.response_began();
     }
 
@@ -39,6 +48,24 @@ impl Turns {
         if response_id.is_none() || self.active.as_deref() == response_id {
             self.active = None;
         }
+        self.running_outside.retain(|id| response_id != Some(id));
+    }
+
+    /// The connection is gone: takes out the responses that will not end by themselves, and whether each was stopped.
+    pub(super) fn abandon(&mut self) -> Vec<(String, bool)> {
+        let is_stopped = std::mem::take(&mut self.is_stopped);
+        let inside = self.active.take().map(|id| (id, is_stopped));
+        let outside = std::mem::take(&mut self.running_outside).into_iter().map(|id| (id, false));
+        let given_up: Vec<_> = inside.into_iter().chain(outside).collect();
+        for (id, _) in given_up.iter().filter(|(id, _)| !id.is_empty()) {
+            remember(&mut self.abandoned, id.clone());
+        }
+        given_up
+    }
+
+    /// Whether the end of a response was told with that of its connection.
+    pub(super) fn was_abandoned(&self, response_id: Option<&str>) -> bool {
+        response_id.is_some_and(|id| self.abandoned.iter().any(|known| known == id))
     }
 
     /// Whether a response of the default conversation is in progress.
@@ -71,6 +98,12 @@ impl Turns {
 
     pub(super) fn response_created_outside(&mut self, response_id: &str) {
         remember(&mut self.outside, response_id.to_owned());
+        remember(&mut self.running_outside, response_id.to_owned());
+    }
+
+    /// Id of the default-conversation response in progress; empty where the service gives none.
+    pub(super) fn active(&self) -> Option<&str> {
+        self.active.as_deref()
     }
 
     pub(super) fn is_outside(&self, response_id: Option<&str>) -> bool {

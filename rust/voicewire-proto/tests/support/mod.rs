@@ -1,17 +1,20 @@
 //! What scenarios are written with: a session that is fed messages, commands and times.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{json, Value};
 use voicewire_proto::openai::{Dialect, OpenAi, SessionType, Settings, GA};
-use voicewire_proto::{Command, CommandId, Event, Message, Outcome, Protocol, Secrets, SessionConfig};
+use voicewire_proto::{Command, CommandId, Conversation, Event, Message, Outcome, Protocol, Secrets, SessionConfig};
 
 pub(crate) const RATE: usize = 24_000;
 
 pub(crate) struct Session {
     pub(crate) protocol: OpenAi,
+    dialect: &'static Dialect,
+    settings: Settings,
     start: Instant,
     receipts: u64,
     /// Milliseconds at which commands are sent.
@@ -33,13 +36,21 @@ impl Session {
             joins_call: false,
             session_type: SessionType::Realtime,
             auto_truncate: true,
+            reconnects: true,
+            retained: None,
             ack_timeout: Duration::from_secs(10),
             secrets,
             max_depth: 128,
         };
         #[allow(clippy::disallowed_methods)]
         let start = Instant::now();
-        Self { protocol: OpenAi::new(dialect, settings), start, receipts: 0, clock: 0 }
+        Self { protocol: OpenAi::new(dialect, settings.clone()), dialect, settings, start, receipts: 0, clock: 0 }
+    }
+
+    /// The same with an application that keeps audio there; before anything happens.
+    pub(crate) fn retain(&mut self, retained: Arc<Mutex<Conversation>>) {
+        let settings = Settings { retained: Some(retained), ..self.settings.clone() };
+        self.protocol = OpenAi::new(self.dialect, settings);
     }
 
     /// A session that has been greeted.
@@ -105,4 +116,75 @@ pub(crate) fn done(id: &str, status: &str) -> Value {
 
 pub(crate) fn refusal(code: &str, event_id: &str) -> Value {
     json!({"type": "error", "error": {"type": "t", "code": code, "message": "No.", "param": "p", "event_id": event_id}})
+}
+
+/// What a second connection is told, and how the application hears of it.
+pub(crate) struct Back {
+    /// What was told when the connection was lost.
+    pub(crate) told: Vec<Event>,
+    pub(crate) settled: Vec<(u64, Outcome)>,
+    /// What the new session is sent behind its greeting.
+    pub(crate) sent: Vec<Value>,
+}
+
+impl Back {
+    /// The items that were made again.
+    pub(crate) fn items(&self) -> Vec<&Value> {
+        let made = self.sent.iter().filter(|message| message["type"] == "conversation.item.create");
+        made.map(|message| &message["item"]).collect()
+    }
+}
+
+impl Session {
+    /// Loses the connection and gets another.
+    pub(crate) fn back(&mut self) -> Back {
+        let now = self.at(self.clock);
+        self.protocol.leave(now);
+        let told = std::iter::from_fn(|| self.protocol.poll_event()).collect();
+        let settled = self.settled();
+        self.protocol.start(now);
+        self.receive(self.clock, json!({"type": "session.created", "session": {"id": "sess_2"}}));
+        Back { told, settled, sent: self.written(self.clock) }
+    }
+
+    /// A spoken turn of the user, with its words where they are known.
+    pub(crate) fn hear(&mut self, item: &str, transcript: Option<&str>) {
+        self.receive(0, json!({"type": "input_audio_buffer.speech_started", "item_id": item, "audio_start_ms": 0}));
+        self.receive(0, json!({"type": "input_audio_buffer.speech_stopped", "item_id": item, "audio_end_ms": 500}));
+        self.receive(0, json!({"type": "input_audio_buffer.committed", "item_id": item}));
+        let content = json!([{"type": "input_audio", "transcript": null}]);
+        self.item(json!({"id": item, "type": "message", "role": "user", "status": "completed", "content": content}));
+        let kind = "conversation.item.input_audio_transcription.completed";
+        if let Some(words) = transcript {
+            self.receive(0, json!({"type": kind, "item_id": item, "transcript": words}));
+        }
+    }
+
+    /// An item that the service tells as whole.
+    pub(crate) fn item(&mut self, item: Value) {
+        for kind in ["conversation.item.added", "conversation.item.done"] {
+            self.receive(0, json!({"type": kind, "item": item}));
+        }
+    }
+
+    /// The beginning of an answer by voice.
+    pub(crate) fn answering(&mut self, response: &str, item: &str, words: &str) {
+        self.receive(0, created(response));
+        let content = json!([]);
+        let told =
+            json!({"id": item, "type": "message", "role": "assistant", "status": "in_progress", "content": content});
+        self.receive(0, json!({"type": "conversation.item.added", "item": told}));
+        let kind = "response.output_audio_transcript.delta";
+        self.receive(0, json!({"type": kind, "response_id": response, "item_id": item, "delta": words}));
+    }
+
+    /// A whole answer by voice.
+    pub(crate) fn answer(&mut self, response: &str, item: &str, words: &str) {
+        self.answering(response, item, words);
+        let content = json!([{"type": "output_audio", "transcript": words}]);
+        let whole =
+            json!({"id": item, "type": "message", "role": "assistant", "status": "completed", "content": content});
+        self.receive(0, json!({"type": "conversation.item.done", "item": whole}));
+        self.receive(0, done(response, "completed"));
+    }
 }
