@@ -34,6 +34,7 @@ class Client:
 CLIENTS = (
     Client("voicewire_handlers", "voicewire, handlers"),
     Client("voicewire_iterator", "voicewire, `async for`"),
+    Client("voicewire_inline", "voicewire, handlers, inline"),
     Client(
         "picows_orjson",
         "picows + orjson + pybase64, uvloop",

@@ -25,7 +25,7 @@ from table import between, figure, is_ours
 PAGE = ROOT / "docs" / "performance.md"
 FOLDER = ROOT / "docs" / "plots"
 # Ours in strong colours, peers in pale ones, plain Rust as a dotted line.
-COLOURS = ("#d62728", "#ff7f0e", "#4c78a8", "#72b7b2", "#54a24b", "#b279a2", "#999999")
+COLOURS = ("#d62728", "#ff7f0e", "#4c78a8", "#72b7b2", "#54a24b", "#b279a2", "#e45756", "#999999")
 
 Result = dict[str, Any]
 Value = Callable[[Result, Result], float]

@@ -4,8 +4,9 @@
 Usage: python3 scripts/run.py VERB [ARGUMENTS]
 
     demo [ARGUMENTS]    install, build, run `voicewire demo`
-    test [ARGUMENTS]    install, build, run all Rust and Python tests; arguments go to pytest
+    test [ARGUMENTS]    install, build, run all Rust and Python tests; arguments go to pytest; without any, inline too
     pytest [ARGUMENTS]  install, build, run the Python tests
+    inline [ARGUMENTS]  the tests that hold sessions, on the event loop's own thread (Linux)
     rust [ARGUMENTS]    run the Rust tests
     loom                run the model of the lock-free ring
     lint                ruff, cargo fmt, cargo clippy, the rules of the house
@@ -36,6 +37,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 OLDEST_PYTHON = (3, 11)
 OLDEST_CARGO = (1, 85)
+# What holds sessions. Blocking clients always have I/O threads.
+INLINE_TESTS = ["tests/integration", "--ignore-glob=*/test_sync_*", "tests/interop/test_websockets.py"]
 
 
 class Failure(Exception):
@@ -68,9 +71,11 @@ def test(arguments: list[str]) -> int:
     build()
     rust_code = rust([])
     python_code = pytest(arguments)
+    # Arguments choose tests, and those have run then.
+    inline_code = 0 if arguments else inline([])
     if rust_code:
         print("run.py: the Rust tests failed, see above", file=sys.stderr)
-    return rust_code or python_code
+    return rust_code or python_code or inline_code
 
 
 def pytest(arguments: list[str]) -> int:
@@ -78,6 +83,20 @@ def pytest(arguments: list[str]) -> int:
     build()
     say("pytest")
     return call([PYTHON, "-m", "pytest", *arguments])
+
+
+def inline(arguments: list[str]) -> int:
+    if sys.platform != "linux":
+        say("sessions on the event loop's own thread need Linux: skipped")
+        return 0
+    install(with_tests=True)
+    build()
+    say("pytest, with sessions on the event loop's own thread")
+    os.environ["VOICEWIRE_DRIVER"] = "inline"
+    try:
+        return call([PYTHON, "-m", "pytest", "-m", "not io_threads", *(arguments or INLINE_TESTS)])
+    finally:
+        del os.environ["VOICEWIRE_DRIVER"]
 
 
 def rust(arguments: list[str]) -> int:
@@ -139,6 +158,7 @@ VERBS = {
     "demo": demo,
     "test": test,
     "pytest": pytest,
+    "inline": inline,
     "rust": rust,
     "loom": loom,
     "lint": lint,

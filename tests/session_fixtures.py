@@ -44,3 +44,11 @@ def simulator() -> Iterator[vw.Simulator]:
 def client(simulator: vw.Simulator) -> vw.RealtimeClient:
     """A client of the simulator, not connected."""
     return vw.RealtimeClient("openai/gpt-realtime", url=simulator.url, api_key="sk-test")
+
+
+@pytest.fixture
+def inline() -> Iterator[None]:
+    """Event loops that run their sessions themselves."""
+    vw.configure(driver="inline")
+    yield
+    vw.configure(driver="inline" if os.environ.get("VOICEWIRE_DRIVER") == "inline" else "thread")

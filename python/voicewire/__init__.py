@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voicewire.config import UNSET, AudioFormat, SemanticVAD, ServerVAD, SessionConfig
     from voicewire.conversation import Conversation, ConversationItem, ConversationUpdate, Delta, RealtimeEvent
     from voicewire.cost import Cost, CostCollector
+    from voicewire.ending import shutdown
     from voicewire.events import (
         AudioDelta,
         Closed,
@@ -175,6 +176,7 @@ __all__ = [
     "devices",
     "generate_id",
     "raw",
+    "shutdown",
 ]
 
 _ORIGINS = {
@@ -185,6 +187,7 @@ _ORIGINS = {
     "SyncReceipt": "sync_receipt",
     "Receipt": "receipt",
     "configure": "process",
+    "shutdown": "ending",
     "create_realtime": "unified",
     "AudioClient": "audio_client",
     "Hooks": "hooks",

@@ -433,7 +433,11 @@ class Hub:
     """Takes what the sessions of one event loop have received to their handlers and iterators."""
 
     def __new__(cls, inline: bool = False) -> Self:
-        """Made on the loop's own thread where the loop is to run the sessions itself (``inline``)."""
+        """Made on the loop's own thread where the loop is to run the sessions itself (``inline``).
+
+        Raises:
+            ConfigError: The system does not allow that.
+        """
     @property
     def turn_descriptor(self) -> int | None:
         """The descriptor that becomes readable when a turn is due; None where I/O threads do the work."""
@@ -448,9 +452,11 @@ class Hub:
         """Handle up to 256 deliveries or 1 ms worth of them; what is left wakes the loop again."""
     def close(self) -> None:
         """The event loop is gone: nothing will be drained any more."""
+    def forsake(self) -> None:
+        """In a forked child: leave alone what belongs to the parent, for as long as the process lives."""
     @property
     def wakes(self) -> int:
-        """Wakes so far."""
+        """How often the loop was called: wakes by I/O threads, or turns."""
 
 @final
 class NextEvent:
@@ -469,7 +475,7 @@ class EventIterator(AsyncIterator[Event]):
     def __anext__(self) -> NextEvent: ...
     @property
     def dropped(self) -> int:
-        """Events dropped because nobody had begun to iterate."""
+        """Events not kept because nobody had begun to iterate: beyond 1 MiB, or 64 KiB of handled audio."""
 
 @final
 class Session:

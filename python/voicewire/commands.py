@@ -166,8 +166,8 @@ class Commands:
         """
         if overrides:
             self._need("per_response_options", "update_config(), or say it in send_text()")
-        options = {name: value for name, value in overrides.items() if name in _OPTIONS}
-        overrides.update(SessionConfig.from_options(**options).to_dict())
+            options = {name: value for name, value in overrides.items() if name in _OPTIONS}
+            overrides.update(SessionConfig.from_options(**options).to_dict())
         if self._session.uncommitted_ms() >= _SHORTEST_TURN_MS and self.get_turn_detection_type() is None:
             self.commit_audio()
         return self._command("create_response", overrides)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from voicewire.exceptions import ConnectionClosed, ForkedError, VoicewireError
+from voicewire.process import keep_threads_for
 
 __all__ = ["DispatchThread", "outcome", "wait"]
 
@@ -125,6 +126,8 @@ class _Run:
 
     def __init__(self, lock: threading.Lock, is_needed: Callable[[], bool], grace: float) -> None:
         self.loop = asyncio.new_event_loop()
+        # A handler may block here, and the sockets are not to wait for it.
+        keep_threads_for(self.loop)
         self.thread = threading.Thread(target=self._work, name="voicewire-dispatch", daemon=True)
         self.ended = threading.Event()
         self.calls = 0

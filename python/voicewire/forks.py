@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,17 @@ if TYPE_CHECKING:
     from voicewire._voicewire import Session
     from voicewire.client import RealtimeClient, State
 
-__all__ = ["watch"]
+__all__ = ["clients", "watch"]
 
 
 def watch(client: RealtimeClient) -> None:
     """Make the client of this process raise ``ForkedError`` in a forked child."""
     _clients.add(client)
+
+
+def clients() -> list[RealtimeClient]:
+    """Return the clients of this process that somebody still holds."""
+    return list(_clients)
 
 
 class _ForkedSession:
@@ -39,6 +45,8 @@ def _forsake() -> None:
         _forsaken.append(client._session)
         client._session = _ForkedSession()  # type: ignore[assignment]
         client._state, client._loop = "closed", None
+    if (hub := sys.modules.get("voicewire.hub")) is not None:
+        hub.forsake_hubs()
 
 
 _clients: weakref.WeakSet[RealtimeClient] = weakref.WeakSet()

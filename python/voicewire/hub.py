@@ -7,24 +7,52 @@ import threading
 import weakref
 
 from voicewire._voicewire import Hub
-from voicewire.process import configure_from_environment, driver_of_new_loops
+from voicewire.process import configure_from_environment, driver_for
 
-__all__ = ["hub_of"]
+__all__ = ["forsake_hubs", "hub_of", "leave"]
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+_forsaken: list[Hub] = []
 _lock = threading.Lock()
 
 
 def hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
-    """Return the hub of a running loop; the first call connects it."""
+    """Return the hub of a running loop; the first call connects it.
+
+    Raises:
+        ConfigError: The environment holds a wrong setting, or the loop cannot run sessions here.
+    """
     with _lock:
         hub = _hubs.get(loop)
         if hub is None:
-            if not _hubs:
-                configure_from_environment()
-            hub = _hubs[loop] = Hub(inline=driver_of_new_loops() == "inline")
+            configure_from_environment()
+            hub = Hub(inline=driver_for(loop) == "inline")
             _watch(loop, hub)
+            _hubs[loop] = hub
         return hub
+
+
+def leave(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the sockets that a closed loop has left open; those of I/O threads say goodbye by themselves."""
+    with _lock:
+        hub = _hubs.pop(loop, None)
+    if hub is not None:
+        hub.close()
+
+
+def forsake_hubs() -> None:
+    """In a forked child: the sockets of all hubs are the parent's, and the child's loops get hubs of their own."""
+    global _lock
+    # Another thread of the parent may have held it.
+    _lock = threading.Lock()
+    for hub in _hubs.values():
+        hub.forsake()
+    _forsaken.extend(_hubs.values())
+    _hubs.clear()
+
+
+# Event loops round their waits up to whole milliseconds.
+_ROUNDED_UP_S = 0.001
 
 
 class _Turns:
@@ -43,15 +71,22 @@ class _Turns:
         loop.add_reader(descriptor, self)
 
     def __call__(self) -> None:
-        wait, rest = self._turn()
         loop = self._loop()
         if loop is None:
             return
+        try:
+            self._go_on(loop, *self._turn())
+        except BaseException:
+            # The KeyboardInterrupt of a handler ends the loop, which may be run again, to say goodbye at the least.
+            loop.call_soon(self)
+            raise
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop, wait: float | None, rest: float | None) -> None:
         if rest is not None:
             if self._is_watching:
                 loop.remove_reader(self._descriptor)
                 self._is_watching = False
-            loop.call_later(rest, self)
+            loop.call_later(max(rest - _ROUNDED_UP_S, 0), self)
         elif not self._is_watching:
             loop.add_reader(self._descriptor, self)
             self._is_watching = True

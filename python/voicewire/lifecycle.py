@@ -13,7 +13,7 @@ from voicewire.background import Background, tell_failure
 from voicewire.config import SessionConfig
 from voicewire.exceptions import AuthenticationError, ConfigError, ConnectionClosed, VoicewireError
 from voicewire.hooks import Hooks, tell_failed_connect
-from voicewire.hub import hub_of
+from voicewire.hub import hub_of, leave
 from voicewire.listening import Listening
 from voicewire.policy import Reconnect, timeouts_for
 from voicewire.providers import speaks_gemini
@@ -101,8 +101,11 @@ class Lifecycle(Listening, Settling):
         self._abandon(self._session.close())
         if self._background is not None:
             self._background.cancel()
-        # Without a loop nobody will tell how it ended; the I/O thread closes the socket all the same.
-        if was_idle or self._loop is None or self._loop.is_closed():
+        loop = self._loop
+        if loop is not None and loop.is_closed():
+            leave(loop)
+        # Without a loop nobody will tell how it ended.
+        if was_idle or loop is None or loop.is_closed():
             self._gone(ConnectionClosed(None, "disconnected"))
         return receipt
 

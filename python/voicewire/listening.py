@@ -35,6 +35,9 @@ class Listening:
     def __aiter__(self) -> AsyncIterator[Event]:
         """Iterate over all events of the session, from ``connect`` to ``Closed``; it does not end with a turn.
 
+        Until somebody begins, the newest 1 MiB is kept, and of audio that a handler was given the first 64 KiB;
+        ``dropped`` of the iterator counts what is missing.
+
         Raises:
             ConnectionClosed: ``connect`` was never called.
         """

@@ -52,7 +52,7 @@ class SyncEvents:
 
     @property
     def dropped(self) -> int:
-        """Events dropped because nobody had begun to iterate."""
+        """Events not kept because nobody had begun to iterate: beyond 1 MiB, or 64 KiB of handled audio."""
         return self._events.dropped
 
     def _take(self, timeout: float | None, ended: Callable[[], Exception]) -> Event:

@@ -42,5 +42,7 @@ class Usage:
     def __add__(self, other: Usage) -> Usage:
         if not isinstance(other, Usage):
             return NotImplemented
-        names = (field.name for field in fields(self))
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in _NAMES})
+
+
+_NAMES = tuple(field.name for field in fields(Usage))

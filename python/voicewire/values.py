@@ -46,15 +46,25 @@ else:
 def _initialiser(cls: Any) -> Callable[..., None]:
     plan = dataclasses.fields(cls)
     positional = tuple(field.name for field in plan if not field.kw_only)
+    names = tuple(field.name for field in plan)
+    known = frozenset(names)
+    defaults = {field.name: field.default for field in plan if field.default is not dataclasses.MISSING}
+    others = tuple(field for field in plan if field.name not in defaults)
     finish = getattr(cls, "__post_init__", None)
+    place = object.__setattr__
 
     def __init__(self: Any, /, *args: Any, **given: Any) -> None:  # noqa: N807
         if args:
             _place(cls.__name__, positional, args, given)
-        for field in plan:
-            object.__setattr__(self, field.name, given.pop(field.name) if field.name in given else _default(cls, field))
-        if given:
-            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {next(iter(given))!r}")
+        if not known.issuperset(given):
+            stranger = next(name for name in given if name not in known)
+            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {stranger!r}")
+        values = defaults | given
+        for field in others:
+            if field.name not in given:
+                values[field.name] = _default(cls, field)
+        for name in names:
+            place(self, name, values[name])
         if finish is not None:
             self.__post_init__()
 
@@ -74,8 +84,6 @@ def _place(name: str, positional: tuple[str, ...], args: tuple[Any, ...], given:
 
 
 def _default(cls: Any, field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     raise TypeError(f"{cls.__name__}() missing a required argument: {field.name!r}")

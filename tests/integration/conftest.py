@@ -1,5 +1,5 @@
 """The fixtures of tests that hold sessions."""
 
-from tests.session_fixtures import bare_environment, client, deadline, simulator
+from tests.session_fixtures import bare_environment, client, deadline, inline, simulator
 
-__all__ = ["bare_environment", "client", "deadline", "simulator"]
+__all__ = ["bare_environment", "client", "deadline", "inline", "simulator"]

@@ -54,6 +54,11 @@ class Connection:
         for event in events:
             await self.send_frame(TEXT, json.dumps(event).encode())
 
+    async def pour(self, *events: dict[str, Any]) -> None:
+        """Send events to a client that may not read; what the kernel does not take waits here."""
+        self.writer.transport.set_write_buffer_limits(high=1 << 26)
+        await self.send(*events)
+
     async def send_frame(self, opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0) -> None:
         await self.send_bytes(_frame(opcode, payload, fin, reserved))
 

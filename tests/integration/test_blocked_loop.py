@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from tests.integration.apart import Apart
 from tests.integration.listening import of, soon, until
 from tests.integration.peer import Peer, send
+from tests.integration.turns import helpings
 from tests.integration.wire import CREATED, audio_delta, response_done, text_delta
 
 import voicewire as vw
@@ -17,6 +16,7 @@ import voicewire as vw
 # Our pings come every 50 ms here: the loop stands still for 1 s, in the long form for 30.
 PINGS = 600 if os.environ.get("VOICEWIRE_LONG_TESTS") else 20
 PATIENCE_S = 60.0
+pytestmark = pytest.mark.io_threads  # which read and answer while the loop stands still
 TIMEOUTS = vw.Timeouts(ping_interval=0.05, ping_timeout=5.0)
 MOST_PER_TURN = 256
 
@@ -67,24 +67,6 @@ async def test_a_loop_that_stands_still_beyond_the_bounds_makes_the_socket_wait_
     assert [int(event.audio[0]) for event in of(vw.AudioDelta, taken)] == list(range(400))
     assert after["read_paused_ms"] > 0
     assert (after["inbox_bytes"], after["audio_out_dropped_ms"]) == (0, 0)
-
-
-@contextmanager
-def helpings(heard: list[object]) -> Iterator[list[int]]:
-    """Count what each turn of the loop adds to ``heard``."""
-    loop = asyncio.get_running_loop()
-    counts = [0]
-    before = len(heard)
-
-    def count() -> None:
-        nonlocal before, handle
-        counts.append(len(heard) - before)
-        before = len(heard)
-        handle = loop.call_soon(count)
-
-    handle = loop.call_soon(count)
-    yield counts
-    handle.cancel()
 
 
 @pytest.mark.parametrize("count", [600, 6000])

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 
+import pytest
 from tests.integration.apart import Apart
 from tests.integration.filling import SECOND, shrink, stuff
 from tests.integration.listening import soon
@@ -40,6 +41,7 @@ async def pour(noisy: Connection, quiet: list[Connection]) -> None:
         await connection.deliver(text_delta("a word"))
 
 
+@pytest.mark.io_threads  # they read while the loop stands still
 async def test_a_word_does_not_wait_behind_the_noise_of_another_session() -> None:
     heard: list[int] = []
     all_heard = asyncio.Event()
@@ -68,6 +70,7 @@ async def test_a_word_does_not_wait_behind_the_noise_of_another_session() -> Non
     assert sum(stats["read_paused_ms"] for stats in counters) == 0
 
 
+@pytest.mark.io_threads  # they read while the loop stands still
 async def test_events_of_one_session_stay_in_order_among_many() -> None:
     heard: dict[int, list[str]] = {number: [] for number in range(20)}
     done = asyncio.Event()

@@ -170,3 +170,85 @@ async def test_a_started_iterator_loses_nothing() -> None:
         taken = await until(events, vw.TurnComplete)
 
     assert [int(event.audio[0]) for event in taken[:-1]] == list(range(200))
+
+
+# Audio that a handler was given is kept to 64 KiB: two of these, 24,000 bytes of samples and 32,000 of message each.
+LARGE = [audio_delta(np.full(12_000, number, np.int16)) for number in range(20)]
+
+
+@pytest.mark.parametrize("event", [vw.AudioDelta, "audio", "*"])
+async def test_before_somebody_starts_it_the_main_iterator_keeps_the_first_audio_that_a_handler_was_given(
+    event: object,
+) -> None:
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(*LARGE, text_delta("A"), response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(event, heard.append)  # type: ignore[arg-type]
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(aiter(client))
+
+    assert len(heard) >= 20
+    assert [event.type for event in kept] == ["open", "audio", "audio", "text", "turn_complete", "close"]
+    assert [int(event.audio[0]) for event in kept[1:3]] == [0, 1]
+    assert aiter(client).dropped == 18
+
+
+async def test_an_iterator_of_certain_events_keeps_the_audio_that_handlers_have_from_its_making_on() -> None:
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(*LARGE, response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(vw.AudioDelta, heard.append)
+            audio = client.events(vw.AudioDelta)
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(audio)
+
+    assert (len(heard), len(kept), audio.dropped) == (20, 20, 0)
+
+
+async def test_a_handler_of_the_name_on_the_wire_counts_as_well() -> None:
+    heard: list[vw.Event] = []
+    async with (
+        Peer(send(CREATED), GO, send(*LARGE, response_done())) as peer,
+        vw.RealtimeClient("m", url=peer.url) as client,
+    ):
+        client.realtime.on("server.response.output_audio.delta", heard.append)
+        client.realtime.send("go")
+        await soon(client.wait_for(vw.TurnComplete))
+        dropped = aiter(client).dropped
+
+    assert (len(heard), dropped) == (20, 18)
+
+
+async def test_what_handlers_are_given_apart_from_audio_is_kept() -> None:
+    texts = [text_delta("x" * 10_000) for _ in range(20)]
+    heard: list[vw.Event] = []
+    async with Peer(send(CREATED), GO, send(*texts, response_done())) as peer:
+        async with vw.RealtimeClient("m", url=peer.url) as client:
+            client.on(vw.TextDelta, heard.append)
+            client.realtime.send("go")
+            await soon(client.wait_for(vw.TurnComplete))
+        kept = await rest(aiter(client))
+
+    assert len(heard) == 20
+    assert [event.type for event in kept] == ["open", *["text"] * 20, "turn_complete", "close"]
+
+
+async def test_a_main_iterator_begun_late_has_the_audio_that_comes_then() -> None:
+    heard: list[vw.Event] = []
+    actions = (send(CREATED), GO, send(*LARGE, text_delta("A")), expect("more"), send(audio_delta([-1])))
+    async with Peer(*actions) as peer, vw.RealtimeClient("m", url=peer.url) as client:
+        client.on(vw.AudioDelta, heard.append)
+        told = asyncio.ensure_future(client.wait_for(vw.TextDelta))
+        await asyncio.sleep(0)
+        client.realtime.send("go")
+        await soon(told)
+        late = aiter(client)
+        client.realtime.send("more")
+        taken = await until(late, vw.TextDelta)
+        newest = await soon(anext(late))
+
+    assert [event.type for event in taken] == ["open", "audio", "audio", "text"]
+    assert int(newest.audio[0]) == -1
+    assert (len(heard), late.dropped) == (21, 18)

@@ -279,3 +279,53 @@ async def test_stats_count_both_directions(simulator: vw.Simulator, client: vw.R
 
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
+
+
+async def test_shutdown_closes_the_clients_of_all_loops(simulator: vw.Simulator) -> None:
+    opened, told = threading.Event(), []
+
+    def elsewhere() -> None:
+        async def run() -> None:
+            client = vw.RealtimeClient("openai/m", url=simulator.url, api_key="k")
+            await client.connect()
+            opened.set()
+            told.append(await client.wait_for("close", timeout=10))
+
+        asyncio.run(run())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    assert await asyncio.to_thread(opened.wait, 10)
+    here, idle = (vw.RealtimeClient("openai/m", url=simulator.url, api_key="k") for _ in range(2))
+    await here.connect()
+    await vw.shutdown(timeout=10)
+    await asyncio.to_thread(thread.join, 10)
+
+    assert [here.state, idle.state] == ["closed", "closed"]
+    assert [event.code for event in told] == [1000]
+
+
+async def test_shutdown_says_how_many_clients_are_still_closing(simulator: vw.Simulator) -> None:
+    opened, proceed = threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        async def run() -> None:
+            client = vw.RealtimeClient("openai/m", url=simulator.url, api_key="k")
+            await client.connect()
+            opened.set()
+            proceed.wait(10)
+
+        asyncio.run(run())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    assert await asyncio.to_thread(opened.wait, 10)
+    with pytest.raises(TimeoutError, match=r"^1 of \d+ clients were not closed within 0\.05 s$"):
+        await vw.shutdown(timeout=0.05)
+    proceed.set()
+    await asyncio.to_thread(thread.join, 10)
+
+
+async def test_shutdown_refuses_a_timeout_that_is_no_time() -> None:
+    with pytest.raises(vw.ConfigError, match="timeout is not above 0"):
+        await vw.shutdown(timeout=0)

@@ -88,6 +88,8 @@ fn openai() -> OpenAi {
         joins_call: false,
         session_type: SessionType::Realtime,
         auto_truncate: true,
+        reconnects: true,
+        retained: None,
         ack_timeout: Duration::from_secs(10),
         secrets: Secrets::default(),
         max_depth: DEPTH,

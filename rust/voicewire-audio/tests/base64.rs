@@ -81,3 +81,17 @@ fn stray_bits_behind_the_last_byte_are_refused() {
 fn an_empty_text_is_no_sample() {
     assert!(decode_pcm16(b"").unwrap().samples.is_empty());
 }
+
+#[test]
+fn any_byte_at_any_place_of_a_long_text_is_taken_or_refused_as_the_oracle_does() {
+    for at in 0..96 {
+        for byte in 0..=255 {
+            let mut text =
+                b"abcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345"
+                    [..96]
+                    .to_vec();
+            text[at] = byte;
+            assert_eq!(decode_bytes(&text).ok(), STANDARD.decode(&text).ok(), "byte {byte} at {at}");
+        }
+    }
+}

@@ -143,6 +143,11 @@ impl Inbox {
         self.attended.store(attended, SeqCst);
     }
 
+    /// Whether a wake is under way: the reader is about to drain.
+    pub fn is_woken(&self) -> bool {
+        self.armed.load(SeqCst)
+    }
+
     /// Wakes the readers of everything pushed on this thread.
     pub fn wake_all() {
         UNWOKEN.with_borrow_mut(|list| list.drain(..).for_each(|inbox| inbox.wake()));

@@ -7,7 +7,12 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -26,8 +31,11 @@ use crate::wake::WakeFd;
 /// Messages that one turn takes in before the loop gets its turn again.
 const MESSAGES_PER_TURN: u32 = 256;
 
-/// Rounds over the sessions in a turn: what one of them wakes may run at once, what wakes itself waits.
-const ROUNDS: usize = 2;
+/// Messages that a session takes in before the others of its loop get their turn.
+const SHARE: u32 = 32;
+
+/// Rounds over the sessions in a turn: a session alone may use all of it.
+const ROUNDS: u32 = MESSAGES_PER_TURN / SHARE;
 
 /// Runs sessions on the thread that calls it.
 pub struct Inline {
@@ -37,13 +45,18 @@ pub struct Inline {
     waker: Waker,
     thread: ThreadId,
     descriptor: RawFd,
+    /// Whether this is the copy of a forked child: the descriptors are the parent's.
+    forsaken: AtomicBool,
 }
 
 struct State {
-    sessions: FuturesUnordered<Job>,
+    sessions: FuturesUnordered<Sharing>,
     deadlines: Deadlines,
-    runtime: Runtime,
+    runtime: Unwaiting,
 }
+
+/// A runtime whose end waits for nobody: a lookup of a name may take long, and the loop's thread would stand still.
+struct Unwaiting(Option<Runtime>);
 
 /// What follows a turn.
 #[derive(Clone, Copy, Debug)]
@@ -61,25 +74,35 @@ struct Signal {
     runtime: Waker,
 }
 
+/// A session, given its share each time.
+struct Sharing(Job);
+
 thread_local! {
+    /// What is left of a turn; None outside of one.
     static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    /// What is left of the share of a session.
+    static SHARE_LEFT: Cell<u32> = const { Cell::new(0) };
 }
 
 impl Inline {
     /// A runtime for the calling thread.
     ///
     /// # Errors
-    /// Where the process has no descriptors left, or the kernel does not tell what an epoll instance watches
-    /// (`/proc/self/fdinfo`, Linux).
+    /// Where the process has no descriptors left; `Unsupported` where the kernel does not tell what an epoll instance
+    /// watches (`/proc/self/fdinfo`, Linux).
     pub fn new() -> std::io::Result<Arc<Self>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let descriptor = epoll_of(&runtime)?;
+        let descriptor = epoll_of(&runtime, Path::new("/proc/self/fdinfo"))?;
         let signal = Arc::new(Signal {
             due: AtomicBool::new(false),
             turning: AtomicBool::new(false),
             runtime: runtime.block_on(std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone()))),
         });
-        let state = State { sessions: FuturesUnordered::new(), deadlines: Deadlines::default(), runtime };
+        let state = State {
+            sessions: FuturesUnordered::new(),
+            deadlines: Deadlines::default(),
+            runtime: Unwaiting(Some(runtime)),
+        };
         Ok(Arc::new(Self {
             state: Mutex::new(state),
             jobs: Mutex::default(),
@@ -87,12 +110,16 @@ impl Inline {
             signal,
             thread: thread::current().id(),
             descriptor,
+            forsaken: AtomicBool::new(false),
         }))
     }
 
     /// Does what is to be done without waiting.
     pub fn turn(&self) -> Turned {
         let began = Instant::now();
+        if self.is_forsaken() {
+            return Turned { next: None, rest: None };
+        }
         let mut state = self.lock();
         let took_messages = self.run(&mut state, true, || {});
         Turned { next: state.deadlines.next(), rest: io::rest_behind_turn(took_messages, began) }
@@ -100,11 +127,21 @@ impl Inline {
 
     /// Drops all sessions where they are: their sockets close.
     pub fn shut(&self) {
+        if self.is_forsaken() {
+            return;
+        }
         let mut state = self.lock();
         let State { sessions, runtime, .. } = &mut *state;
         let _context = runtime.enter();
         sessions.clear();
         drop(std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    /// In a forked child: never touches again what the two processes share, an end of the process included. To close a
+    /// socket would take it out of the epoll instance of the parent.
+    pub fn forsake(self: &Arc<Self>) {
+        self.forsaken.store(true, SeqCst);
+        std::mem::forget(Arc::clone(self));
     }
 
     pub(crate) fn spawn(&self, job: Job) {
@@ -114,6 +151,9 @@ impl Inline {
 
     /// Tells a session of news: on the loop's own thread it acts at once, so that what was sent is with the kernel.
     pub(crate) fn notify(&self, target: &dyn Notify) {
+        if self.is_forsaken() {
+            return;
+        }
         if thread::current().id() == self.thread {
             match self.state.try_lock() {
                 Ok(mut state) => {
@@ -146,23 +186,27 @@ impl Inline {
         Inbox::wake_all();
         deadlines.pass(Instant::now());
         self.signal.turning.store(false, SeqCst);
-        let is_sooner = !asks_kernel && deadlines.next() < told;
-        if self.signal.due.load(SeqCst) || is_sooner {
+        let is_sooner = deadlines.next().is_some_and(|next| told.is_none_or(|told| next < told));
+        if self.signal.due.load(SeqCst) || (is_sooner && !asks_kernel) {
             self.signal.runtime.wake_by_ref();
         }
         took_messages
     }
 
-    fn poll(&self, sessions: &mut FuturesUnordered<Job>) {
+    fn poll(&self, sessions: &mut FuturesUnordered<Sharing>) {
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..ROUNDS {
             self.signal.due.store(false, SeqCst);
-            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..).map(Sharing));
             while let Poll::Ready(Some(())) = sessions.poll_next_unpin(&mut cx) {}
-            if !self.signal.due.load(SeqCst) {
+            if !self.signal.due.load(SeqCst) || LEFT.get() == Some(0) {
                 break;
             }
         }
+    }
+
+    fn is_forsaken(&self) -> bool {
+        self.forsaken.load(SeqCst)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -178,6 +222,31 @@ impl AsRawFd for Inline {
     }
 }
 
+impl Future for Sharing {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        SHARE_LEFT.set(SHARE);
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl Deref for Unwaiting {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("the runtime is taken by the drop alone")
+    }
+}
+
+impl Drop for Unwaiting {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Wake for Signal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -190,38 +259,43 @@ impl Wake for Signal {
     }
 }
 
-/// Whether the turn of this thread is over: a session that goes on waits for the next.
+/// Whether a session has to wait for its next turn. Never on an I/O thread, whose runtime sees to that.
 pub(crate) fn is_spent() -> bool {
-    LEFT.get() == Some(0)
+    LEFT.get().is_some_and(|left| left == 0 || SHARE_LEFT.get() == 0)
 }
 
-/// Counts a message against the turn of this thread; true where the event loop should have its turn again. Never on an
-/// I/O thread, whose runtime sees to that.
+/// Counts a message; true where others should have their turn.
 pub(crate) fn has_taken_enough() -> bool {
-    LEFT.with(|left| match left.get() {
-        None => false,
-        Some(0) => true,
-        Some(count) => {
-            left.set(Some(count - 1));
-            false
-        }
-    })
+    if let (Some(left), false) = (LEFT.get(), is_spent()) {
+        LEFT.set(Some(left - 1));
+        SHARE_LEFT.set(SHARE_LEFT.get() - 1);
+    }
+    is_spent()
 }
 
-/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours.
-fn epoll_of(runtime: &Runtime) -> std::io::Result<RawFd> {
+/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours. `folder` tells of
+/// all descriptors of the process.
+fn epoll_of(runtime: &Runtime, folder: &Path) -> std::io::Result<RawFd> {
     let probe = WakeFd::new()?;
     let _context = runtime.enter();
     let probe = pipe::Receiver::from_owned_fd_unchecked(probe.descriptor()?)?;
     let watched = probe.as_raw_fd();
-    for entry in fs::read_dir("/proc/self/fdinfo")? {
+    for entry in fs::read_dir(folder).map_err(untold)? {
         let entry = entry?;
         let is_ours = fs::read_to_string(entry.path()).is_ok_and(|told| watches(&told, watched));
         if let (true, Some(descriptor)) = (is_ours, entry.file_name().to_str().and_then(|name| name.parse().ok())) {
             return Ok(descriptor);
         }
     }
-    Err(std::io::Error::other("no epoll instance watches our descriptor"))
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// What keeps a system from telling is one thing, a process without descriptors another.
+fn untold(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => ErrorKind::Unsupported.into(),
+        _ => error,
+    }
 }
 
 /// Whether an epoll instance watches the descriptor: lines of `tfd:  7 events: …` (proc_pid_fdinfo(5)).
@@ -230,4 +304,39 @@ fn watches(told: &str, descriptor: RawFd) -> bool {
         .filter_map(|line| line.strip_prefix("tfd:"))
         .filter_map(|rest| rest.split_whitespace().next()?.parse::<RawFd>().ok())
         .any(|watched| watched == descriptor)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn the_epoll_descriptor_is_found() {
+        assert!(epoll_of(&runtime(), Path::new("/proc/self/fdinfo")).unwrap() > 2);
+    }
+
+    #[test]
+    fn a_system_that_does_not_tell_is_not_supported() {
+        for folder in ["/no/such/folder", "/proc/self/net"] {
+            assert_eq!(epoll_of(&runtime(), Path::new(folder)).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+
+    #[test]
+    fn a_process_without_descriptors_is_told_as_it_is() {
+        let error = untold(std::io::Error::from_raw_os_error(24));
+        assert_eq!(error.raw_os_error(), Some(24));
+    }
+
+    #[test]
+    fn watched_descriptors_are_read_as_the_kernel_writes_them() {
+        let told = "pos:\t0\nflags:\t02000002\ntfd:        7 events:       19 data: 1  pos:0 ino:1 sdev:e\n";
+        assert!(watches(told, 7));
+        assert!(!watches(told, 19));
+    }
 }

@@ -16,6 +16,7 @@ pub mod outbox;
 mod reconnect;
 mod renewal;
 mod replay;
+mod runs_on;
 pub mod session;
 pub mod settings;
 pub mod socket;

@@ -13,8 +13,9 @@ use voicewire_proto::{AudioEncoder, Command, CommandId, Protocol, ReceiptId, Sec
 use crate::driver::{self, Driver};
 use crate::inbox::{ConnectFailure, Inbox};
 use crate::inline::Inline;
-use crate::io::{IoThread, Job, Notify};
+use crate::io::Notify;
 use crate::outbox::{Entry, Outbox, Phase, SendError};
+use crate::runs_on::{RunsOn, Unended};
 use crate::settings::{Limits, Reconnect, Timeouts};
 use crate::stats::Stats;
 use crate::target::Target;
@@ -85,22 +86,6 @@ pub(crate) struct Shared {
 /// Where the next connection goes, or why it cannot.
 pub(crate) type Renewal = Result<(Target, Secrets), ConnectFailure>;
 
-/// Who polls the driver.
-#[derive(Clone)]
-enum RunsOn {
-    Thread(Arc<IoThread>),
-    Loop(Arc<Inline>),
-}
-
-impl RunsOn {
-    fn spawn(&self, job: Job) {
-        match self {
-            Self::Thread(io) => io.spawn(job),
-            Self::Loop(inline) => inline.spawn(job),
-        }
-    }
-}
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
@@ -163,9 +148,12 @@ impl Session {
         shared.closing.store(false, Ordering::SeqCst);
         let inbox = Arc::clone(&plan.inbox);
         let guarded = Arc::clone(shared);
+        let unended = Unended::new(Arc::clone(shared));
         let running = std::panic::AssertUnwindSafe(Driver::new(Arc::clone(shared), plan).run()).catch_unwind();
         runs_on.spawn(Box::pin(async move {
-            if running.await.is_err() {
+            let ended = running.await;
+            unended.over();
+            if ended.is_err() {
                 driver::report_panic(&guarded, &inbox);
             }
         }));
@@ -408,18 +396,17 @@ impl Shared {
                     io.notify(Arc::clone(self) as Arc<dyn Notify>, urgent);
                 }
             }
-            RunsOn::Loop(inline) => inline.notify(&**self),
+            RunsOn::Loop(inline) => {
+                if let Some(inline) = inline.upgrade() {
+                    inline.notify(&**self);
+                }
+            }
         }
     }
 
-    /// Where the next connection runs. A session stays on its I/O thread; event loops come and go.
     fn assign(&self, inline: Option<Arc<Inline>>) -> io::Result<RunsOn> {
         let mut runs_on = self.runs_on();
-        let assigned = match (inline, runs_on.take()) {
-            (Some(inline), _) => RunsOn::Loop(inline),
-            (None, Some(RunsOn::Thread(io))) => RunsOn::Thread(io),
-            (None, _) => RunsOn::Thread(IoThread::assign()?),
-        };
+        let assigned = RunsOn::next(runs_on.take(), inline)?;
         *runs_on = Some(assigned.clone());
         Ok(assigned)
     }

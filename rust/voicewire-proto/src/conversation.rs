@@ -76,6 +76,8 @@ pub struct Change {
 pub struct Conversation {
     items: HashMap<String, SharedItem>,
     order: Vec<String>,
+    /// The item that deltas spoke of last: they come in runs.
+    latest: Option<(String, SharedItem)>,
     /// Items that deltas speak of before they are added, oldest first.
     strays: VecDeque<(String, SharedItem)>,
     /// Seconds of audio to keep, over all items.
@@ -194,7 +196,11 @@ impl Conversation {
 
     /// The item with that id; one that nobody has added yet is kept aside until somebody does.
     fn shared(&mut self, id: &str) -> SharedItem {
+        if let Some((_, item)) = self.latest.as_ref().filter(|(latest, _)| latest == id) {
+            return Arc::clone(item);
+        }
         if let Some(item) = self.items.get(id) {
+            self.latest = Some((id.to_owned(), Arc::clone(item)));
             return Arc::clone(item);
         }
         if let Some((_, item)) = self.strays.iter().find(|(stray, _)| stray == id) {
@@ -226,6 +232,7 @@ impl Conversation {
     }
 
     fn delete(&mut self, id: &str) -> Option<SharedItem> {
+        self.latest = None;
         let item = self.items.remove(id)?;
         self.order.retain(|known| known != id);
         self.bytes = self.bytes.saturating_sub(lock(&item).bytes());

@@ -62,6 +62,10 @@ impl PySession {
     }
 
     pub(crate) fn wake_iterators(&self, py: Python<'_>) -> PyResult<()> {
+        if lock(&self.others).is_empty() {
+            let main = lock(&self.main).clone();
+            return main.map_or(Ok(()), |main| main.wake(py));
+        }
         self.queues().iter().try_for_each(|queue| queue.wake(py))
     }
 
@@ -186,6 +190,13 @@ impl PySession {
 
     /// Appends an event to every iterator that wants it; makes its Python object only where several do.
     pub(crate) fn enqueue(&self, kind: Kind, weight: usize, queued: Queued, handled: bool) -> PyResult<()> {
+        if lock(&self.others).is_empty() {
+            let main = lock(&self.main).clone();
+            if let Some(main) = main.filter(|main| main.wants(kind)) {
+                main.push(queued, weight, handled);
+            }
+            return Ok(());
+        }
         let mut queues = self.queues();
         queues.retain(|queue| queue.wants(kind));
         let Some(last) = queues.pop() else { return Ok(()) };

@@ -45,7 +45,8 @@ pub(crate) enum Topic {
 /// The handlers of a session; copied on change, so that dispatch holds no lock while it calls.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
-    by_kind: HashMap<Kind, Vec<Arc<Handler>>>,
+    /// By the number of the kind; as long as it has to be.
+    by_kind: Vec<Vec<Arc<Handler>>>,
     by_name: HashMap<Topic, Vec<Arc<Handler>>>,
     /// Whether anybody listens to wire names.
     wire: bool,
@@ -55,13 +56,16 @@ impl Handlers {
     pub(crate) fn add(&mut self, topic: Topic, handler: Arc<Handler>) {
         self.wire |= matches!(topic, Topic::Wire(_) | Topic::AnyWire);
         match topic {
-            Topic::Kind(kind) => self.by_kind.entry(kind).or_default().push(handler),
+            Topic::Kind(kind) => {
+                self.by_kind.resize_with(self.by_kind.len().max(kind as usize + 1), Vec::new);
+                self.by_kind[kind as usize].push(handler);
+            }
             other => self.by_name.entry(other).or_default().push(handler),
         }
     }
 
     pub(crate) fn remove(&mut self, token: u64) {
-        let lists = self.by_kind.values_mut().chain(self.by_name.values_mut());
+        let lists = self.by_kind.iter_mut().chain(self.by_name.values_mut());
         for list in lists {
             list.iter().filter(|handler| handler.token == token).for_each(|handler| {
                 handler.active.store(false, Ordering::SeqCst);
@@ -75,11 +79,11 @@ impl Handlers {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Handler>> {
-        self.by_kind.values().chain(self.by_name.values()).flatten()
+        self.by_kind.iter().chain(self.by_name.values()).flatten()
     }
 
     pub(crate) fn neutral(&self, kind: Kind) -> &[Arc<Handler>] {
-        self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
+        self.by_kind.get(kind as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Handlers of the event's wire name; none unless the event leads its message.

@@ -1,7 +1,9 @@
 //! Step "one wake per batch → drain": one hub for all sessions of an event loop.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,9 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use voicewire_net::inline::Inline;
 use voicewire_net::{Delivery, Inbox};
+use voicewire_proto::config::ConfigError;
 
+use crate::errors::config_error;
 use crate::session::PySession;
-use crate::staging::Staging;
+use crate::staging::{BySession, Staging};
 
 /// Deliveries handled before the event loop gets its turn again.
 const EVENTS_PER_DRAIN: usize = 256;
@@ -25,8 +29,10 @@ pub struct PyHub {
     pub(crate) inbox: Arc<Inbox>,
     /// Runs the sessions on the loop's own thread; None: they run on I/O threads.
     pub(crate) inline: Option<Arc<Inline>>,
+    /// Turns so far.
+    turns: AtomicU64,
     /// Sessions, held weakly: a client that nobody holds may go.
-    sessions: Mutex<HashMap<u64, Py<PyWeakrefReference>>>,
+    sessions: Mutex<BySession<Py<PyWeakrefReference>>>,
     /// Taken from the inbox, not handled yet.
     staged: Mutex<Staging>,
 }
@@ -34,11 +40,19 @@ pub struct PyHub {
 #[pymethods]
 impl PyHub {
     /// To be made on the loop's own thread where the loop is to run the sessions itself.
+    ///
+    /// Raises `ConfigError` where the system does not allow that.
     #[new]
     #[pyo3(signature = (inline=false))]
-    fn new(inline: bool) -> PyResult<Self> {
-        let inline = if inline { Some(Inline::new()?) } else { None };
-        Ok(Self { inbox: Arc::new(Inbox::new()?), inline, sessions: Mutex::default(), staged: Mutex::default() })
+    fn new(py: Python<'_>, inline: bool) -> PyResult<Self> {
+        let inline = if inline { Some(Inline::new().map_err(|error| no_inline(py, error))?) } else { None };
+        Ok(Self {
+            inbox: Arc::new(Inbox::new()?),
+            inline,
+            turns: AtomicU64::new(0),
+            sessions: Mutex::default(),
+            staged: Mutex::default(),
+        })
     }
 
     /// The descriptor that becomes readable when a turn is due; None where I/O threads do the work.
@@ -51,12 +65,17 @@ impl PyHub {
     /// those for which the descriptor is to be left alone, if any.
     fn turn(&self, py: Python<'_>) -> PyResult<(Option<f64>, Option<f64>)> {
         let Some(inline) = &self.inline else { return Ok((None, None)) };
+        self.turns.fetch_add(1, Ordering::Relaxed);
         self.inbox.attend(true);
         let turned = py.detach(|| inline.turn());
         self.inbox.attend(false);
-        self.drain(py)?;
+        let mut rest = turned.rest;
+        // With a wake under way the loop drains without us: one helping is enough before its other callbacks.
+        if !self.inbox.is_woken() && self.take_helping(py)? {
+            rest = Some(Duration::ZERO);
+        }
         let next = turned.next.map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64());
-        Ok((next, turned.rest.map(|rest| rest.as_secs_f64())))
+        Ok((next, rest.map(|rest| rest.as_secs_f64())))
     }
 
     /// The descriptor that becomes readable when there is something to drain.
@@ -66,13 +85,12 @@ impl PyHub {
 
     /// Handles up to 256 deliveries or 1 ms worth of them, sessions in turns; what is left wakes the loop again.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        let started = Instant::now();
-        self.staged().fill(&self.inbox);
-        let result = self.handle(py, started);
-        if !self.staged().is_empty() {
+        let is_more_left = self.take_helping(py);
+        // Also where a handler has raised what is for the event loop.
+        if !matches!(is_more_left, Ok(false)) {
             self.inbox.wake();
         }
-        result
+        is_more_left.map(|_| ())
     }
 
     /// The event loop is gone: nothing will be drained any more.
@@ -84,10 +102,17 @@ impl PyHub {
         }
     }
 
-    /// Wakes so far.
+    /// In a forked child: leaves alone what belongs to the parent, for as long as the process lives.
+    fn forsake(&self) {
+        if let Some(inline) = &self.inline {
+            inline.forsake();
+        }
+    }
+
+    /// How often the loop was called: wakes by I/O threads, or turns.
     #[getter]
     fn wakes(&self) -> u64 {
-        self.inbox.wakes()
+        self.inbox.wakes() + self.turns.load(Ordering::Relaxed)
     }
 }
 
@@ -102,6 +127,14 @@ impl PyHub {
     pub(crate) fn forget(&self, id: u64) {
         let gone = self.lock_sessions().remove(&id);
         drop(gone);
+    }
+
+    /// Returns whether deliveries are left.
+    fn take_helping(&self, py: Python<'_>) -> PyResult<bool> {
+        let started = Instant::now();
+        self.staged().fill(&self.inbox);
+        self.handle(py, started)?;
+        Ok(!self.staged().is_empty())
     }
 
     fn handle(&self, py: Python<'_>, started: Instant) -> PyResult<()> {
@@ -159,7 +192,16 @@ impl PyHub {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Py<PyWeakrefReference>>> {
+    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, BySession<Py<PyWeakrefReference>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn no_inline(py: Python<'_>, error: io::Error) -> PyErr {
+    if error.kind() != io::ErrorKind::Unsupported {
+        return error.into();
+    }
+    let problem = "no session can run on an event loop where the system does not show its epoll descriptors \
+                   (/proc/self/fdinfo of Linux): use driver=\"thread\", the default";
+    config_error(py, &ConfigError::new("driver", "inline", problem))
 }

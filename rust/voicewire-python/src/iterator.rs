@@ -14,11 +14,15 @@ use crate::event;
 /// What an iterator that nobody has started keeps, bytes: the newest events.
 const UNSTARTED_BYTES: usize = 1 << 20;
 
+/// The same of audio that a handler has been given: the first of it, since what is kept and replaced again and again is
+/// memory that no cache holds.
+const HANDLED_BYTES: usize = 64 << 10;
+
 /// The events of one iterator.
 ///
 /// Started, it is bounded by the session's inbox: what it holds counts there, and a full inbox makes the socket wait.
-/// Not started, it drops the oldest and counts, and keeps no audio that a handler has been given: that is most of what
-/// comes, and where everybody has handlers nobody will ask for it (decision 012).
+/// Not started, it drops the oldest and counts. Of audio that a handler has been given it keeps the first only: that is
+/// most of what comes, and where a handler takes it hardly anybody asks for it again (decision 012).
 pub(crate) struct Queue {
     state: Mutex<State>,
     session: Session,
@@ -29,6 +33,8 @@ pub(crate) struct Queue {
 struct State {
     events: VecDeque<(Queued, usize)>,
     bytes: usize,
+    /// Bytes of audio taken in before the start though a handler had been given it.
+    handled_bytes: usize,
     started: bool,
     ended: bool,
     dropped: u64,
@@ -60,8 +66,11 @@ impl Queue {
                 return;
             }
             if handled && !state.started {
-                state.dropped += 1;
-                return;
+                if state.handled_bytes >= HANDLED_BYTES {
+                    state.dropped += 1;
+                    return;
+                }
+                state.handled_bytes += weight;
             }
             state.bytes += weight;
             state.events.push_back((event, weight));
@@ -165,7 +174,7 @@ impl EventIterator {
         NextEvent { queue: Arc::clone(&self.queue) }
     }
 
-    /// Events dropped because nobody had begun to iterate.
+    /// Events not kept because nobody had begun to iterate: beyond 1 MiB, or 64 KiB of handled audio.
     #[getter]
     fn dropped(&self) -> u64 {
         self.queue.dropped()

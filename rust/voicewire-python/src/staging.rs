@@ -1,6 +1,7 @@
 //! Step "drain": what was taken from the inbox and waits for its turn, a lane for each session.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use voicewire_net::{Delivery, Inbox};
 
@@ -11,13 +12,16 @@ const RUN: usize = 8;
 /// Deliveries put into lanes at once; 70 ns each, mostly the growing of a lane.
 const SORTED_PER_FILL: usize = 4096;
 
+/// Deliveries that need no lanes: one drain takes them all, unless handlers are slow.
+const FEW: usize = 64;
+
 /// Lanes that a burst has grown beyond this are not kept.
 const SPARE_ROOM: usize = 64;
 
 /// Deliveries that wait, bounded by the inboxes of their sessions. In order within a session, in turns among sessions.
 #[derive(Default)]
 pub(crate) struct Staging {
-    lanes: HashMap<u64, VecDeque<Delivery>>,
+    lanes: BySession<VecDeque<Delivery>>,
     /// Sessions with deliveries, in the order of their turns.
     turns: VecDeque<u64>,
     /// Emptied lanes, for reuse.
@@ -27,9 +31,12 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Takes what the inbox has, and puts the first of it into lanes.
+    /// Takes what the inbox has, and puts the first of it into lanes where there is much.
     pub(crate) fn fill(&mut self, inbox: &Inbox) {
         inbox.drain(&mut self.arrived);
+        if self.turns.is_empty() && self.arrived.len() <= FEW {
+            return;
+        }
         let count = self.arrived.len().min(SORTED_PER_FILL);
         let mut arrived = self.arrived.drain(..count).peekable();
         while let Some(first) = arrived.next() {
@@ -48,7 +55,7 @@ impl Staging {
 
     /// Moves the next run of one session to `into`, at most `limit`; false where nothing waits.
     pub(crate) fn take_run(&mut self, limit: usize, into: &mut VecDeque<Delivery>) -> bool {
-        let Some(session) = self.turns.pop_front() else { return false };
+        let Some(session) = self.turns.pop_front() else { return self.take_arrived(limit, into) };
         let Some(lane) = self.lanes.get_mut(&session) else { return false };
         let count = lane.len().min(RUN).min(limit);
         into.extend(lane.drain(..count));
@@ -57,6 +64,15 @@ impl Staging {
         } else if let Some(lane) = self.lanes.remove(&session).filter(|lane| lane.capacity() <= SPARE_ROOM) {
             self.spare.push(lane);
         }
+        true
+    }
+
+    /// Moves a run of one session from the front of what is in no lane.
+    fn take_arrived(&mut self, limit: usize, into: &mut VecDeque<Delivery>) -> bool {
+        let Some(session) = self.arrived.front().map(|delivery| delivery.session) else { return false };
+        let same = self.arrived.iter().take(RUN.min(limit)).take_while(|delivery| delivery.session == session);
+        let count = same.count();
+        into.extend(self.arrived.drain(..count));
         true
     }
 
@@ -78,5 +94,27 @@ impl Staging {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// A map by the numbers of sessions, which are ours and come one after another: nobody can make them collide.
+pub(crate) type BySession<V> = HashMap<u64, V, BuildHasherDefault<Spread>>;
+
+/// Spreads consecutive numbers over all bits.
+#[derive(Default)]
+pub(crate) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio's bits (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
