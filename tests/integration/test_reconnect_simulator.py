@@ -69,6 +69,40 @@ async def test_an_answer_that_a_fault_cuts_comes_after_all(fault: dict[str, Any]
     assert second == [CREATE, RESPOND]
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_answer_that_was_cut_comes_after_all_in_every_dialect(dialect: Any) -> None:
+    faults = [{"kind": "drop", "after_events": 12, "connection": 0}]
+    script = [{"say": "One, two, three."}]
+    with vw.Simulator(pace=0, dialect=dialect, beta="allow", script=script, faults=faults) as simulator:
+        async with vw.RealtimeClient("m", url=simulator.url, dialect=dialect, api_key="k", reconnect=FAST) as client:
+            told = client.events(vw.TurnComplete)
+            reply = await soon(client.ask("Count."))
+            first = await soon(anext(told))
+
+    assert (reply.status, reply.text.strip()) == ("completed", "One, two, three.")
+    assert (first.status, first.final) == ("cancelled", False)
+
+
+async def test_a_tool_is_answered_on_the_new_connection() -> None:
+    script = [{"when": {"text": "weather"}, "tools": [{"name": "weather", "arguments": {}}]}, {"say": "It rains."}]
+    with vw.Simulator(pace=0, script=script) as simulator:
+        client = vw.RealtimeClient("m", url=simulator.url, reconnect=FAST)
+
+        @client.tool
+        async def weather() -> str:
+            """How the weather is."""
+            simulator.faults = [{"kind": "drop", "after_ms": 1, "connection": 0}]
+            await client.wait_for(vw.Reconnected, timeout=10)
+            return "rain"
+
+        async with client:
+            reply = await soon(client.ask("How is the weather?"))
+            second = [message.get("item", {}).get("type") for message in sent(simulator, 1)]
+
+    assert reply.text.strip() == "It rains."
+    assert second == [None, "message", "function_call", "function_call_output", None]
+
+
 async def test_a_silent_server_is_left_for_another_connection() -> None:
     faults = [{"kind": "half_open", "after_events": 1, "connection": 0}]
     timeouts = vw.Timeouts(ping_interval=0.1, ping_timeout=0.3)

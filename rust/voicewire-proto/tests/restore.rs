@@ -461,6 +461,15 @@ fn nothing_is_recovered_from_once_the_account_is_at_fault() {
 }
 
 #[test]
+fn a_command_with_a_model_that_is_not_there_says_nothing_of_the_next_connection() {
+    let mut session = Session::open();
+
+    session.receive(0, support::refusal("model_not_found", "evt_1"));
+
+    assert_eq!(session.protocol.recovery(1006), Recovery::Reconnect);
+}
+
+#[test]
 fn a_service_that_turns_us_away_is_asked_again_unless_the_account_or_the_request_is_at_fault() {
     let session = Session::open();
     let forgives = |kind: &str, code: &str| {
@@ -470,6 +479,7 @@ fn a_service_that_turns_us_away_is_asked_again_unless_the_account_or_the_request
 
     assert!(forgives("server_error", "internal_error"));
     assert!(!forgives("server_error", "insufficient_quota"));
+    assert!(!forgives("server_error", "model_not_found"));
     assert!(!forgives("invalid_request_error", "unknown_parameter"));
 }
 

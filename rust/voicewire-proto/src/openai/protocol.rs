@@ -12,7 +12,7 @@ use super::dialect::Dialect;
 use super::feed::item_of;
 use super::history::History;
 use super::pending::PendingCommands;
-use super::restore::is_hopeless;
+use super::restore::is_final;
 use super::sequencer::Sequencer;
 use super::session::{encode_session, SessionType};
 use super::standing::{Detection, Standing};
@@ -320,10 +320,7 @@ impl Protocol for OpenAi {
     }
 
     fn forgives(&self, error: &Error) -> bool {
-        match error {
-            Error::Server(error) => !is_hopeless(error) && error.kind.as_deref() != Some("invalid_request_error"),
-            _ => true,
-        }
+        !matches!(error, Error::Server(error) if is_final(error))
     }
 
     fn leave(&mut self, now: Instant) -> bool {

@@ -19,12 +19,12 @@ use crate::protocol::{Outcome, Recovery};
 /// Start of the `event_id` of what a new connection is told of the old one.
 const RESTORE_EVENT_ID: &str = "evt_restore_";
 
-/// Errors behind which no connection fares better.
-const HOPELESS: &[&str] = &[
-    "insufficient_quota",
-    "invalid_api_key",
-    "account_deactivated",
-    "billing_hard_limit_reached",
+/// Errors of the account: no connection fares better.
+const HOPELESS: &[&str] =
+    &["insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached"];
+
+/// Errors in place of the greeting that another attempt would meet as well.
+const TURNED_AWAY: &[&str] = &[
     "missing_api_key",
     "invalid_authentication",
     "invalid_organization",
@@ -206,8 +206,13 @@ impl OpenAi {
     }
 }
 
-/// Whether another connection would be refused for the same reason.
-pub(super) fn is_hopeless(error: &ServerError) -> bool {
+/// Whether a service that turned us away so would do it again.
+pub(super) fn is_final(error: &ServerError) -> bool {
+    let is_known = error.code.as_deref().is_some_and(|code| TURNED_AWAY.contains(&code));
+    is_known || is_hopeless(error) || error.kind.as_deref() == Some("invalid_request_error")
+}
+
+fn is_hopeless(error: &ServerError) -> bool {
     error.code.as_deref().is_some_and(|code| HOPELESS.contains(&code))
 }
 
