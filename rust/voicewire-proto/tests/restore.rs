@@ -298,6 +298,33 @@ fn a_call_that_was_whole_is_made_again_and_its_answer_is_left_to_the_application
 }
 
 #[test]
+fn a_call_that_was_not_whole_is_not_made_again_at_any_cut() {
+    let mut session = Session::open();
+    session.hear("item_1", Some("How warm is it?"));
+    session.receive(0, created("resp_1"));
+    let item =
+        json!({"id": "item_2", "type": "function_call", "call_id": "call_1", "name": "weather", "arguments": ""});
+    session.receive(0, json!({"type": "conversation.item.added", "item": item}));
+    let kind = "response.function_call_arguments.delta";
+    session.receive(0, json!({"type": kind, "response_id": "resp_1", "item_id": "item_2", "delta": "{\"ci"}));
+    session.send(Command::CancelResponse { truncate: None });
+    session.written(0);
+
+    assert_eq!(texts(&session.back()), ["How warm is it?"]);
+    session.receive(0, created("resp_2"));
+    assert_eq!(texts(&session.back()), ["How warm is it?"]);
+}
+
+#[test]
+fn what_a_response_gave_is_whole_once_it_has_ended() {
+    let mut session = Session::open();
+    session.answering("resp_1", "item_1", "Hello.");
+    session.receive(0, done("resp_1", "completed"));
+
+    assert_eq!(session.back().items()[0]["status"], "completed");
+}
+
+#[test]
 fn a_response_that_was_stopped_is_told_as_cancelled_and_not_asked_for_again() {
     let mut session = Session::open();
     session.answering("resp_1", "item_1", "One, two");

@@ -29,13 +29,14 @@ pub(super) struct History {
     sent_bytes: usize,
     /// Words that were heard of items that were cut.
     heard: HashMap<String, String>,
-    /// Items of the newest response, and whether each is whole.
+    /// The response in progress.
+    response: Option<String>,
+    /// Its items, and whether each is whole.
     newest: Vec<(String, bool)>,
     /// Items that the session in progress has from us, not from its own making.
     told: HashSet<String>,
-    /// Pieces of an answer that was asked for again.
+    /// Pieces of an answer that was asked for again, and of calls that never became whole.
     left_out: HashSet<String>,
-    has_gap: bool,
 }
 
 /// Where the items are put that are told again.
@@ -51,11 +52,14 @@ impl History {
     /// Takes in an event; `active` is the id of the response in progress.
     pub(super) fn note(&mut self, event: &Event, active: Option<&str>) {
         let item_id = event.resolve(&event.item_id).filter(|id| !id.is_empty());
-        if matches!(event.body, Body::ResponseStarted) && event.resolve(&event.response_id) == active {
-            self.newest.clear();
+        let response = event.resolve(&event.response_id);
+        match event.body {
+            Body::ResponseStarted if response == active => self.begin(response),
+            Body::TurnComplete(_) if response == self.response.as_deref() => self.begin(None),
+            _ => {}
         }
         if let Some(id) = item_id {
-            let is_of_response = active.is_some() && event.resolve(&event.response_id) == active;
+            let is_of_response = active.is_some() && response == active;
             if is_of_response && self.newest.last().is_none_or(|(newest, _)| newest != id) {
                 self.began(id);
             }
@@ -96,10 +100,14 @@ impl History {
         self.newest.iter().any(|(_, is_whole)| *is_whole)
     }
 
-    /// Items of the newest response that are not whole, as incomplete ones: nothing more of them comes.
-    pub(super) fn unfinished(&self) -> Vec<ItemFields> {
+    /// Items of the response in progress that are not whole, as incomplete ones: nothing more of them comes.
+    pub(super) fn unfinished(&mut self) -> Vec<ItemFields> {
         let items = self.newest.iter().filter(|(_, is_whole)| !is_whole);
-        items.filter_map(|(id, _)| self.conversation.item(id)).map(|shared| incomplete(&lock(&shared))).collect()
+        let items = items.filter_map(|(id, _)| self.conversation.item(id));
+        let items: Vec<ItemFields> = items.map(|shared| incomplete(&lock(&shared))).collect();
+        let calls = items.iter().filter(|item| item.kind != "message");
+        self.left_out.extend(calls.map(|call| call.id.clone()));
+        items
     }
 
     /// The answer is asked for again: what came of it is not told.
@@ -110,16 +118,14 @@ impl History {
     /// The messages that make the items again, and whether all of them are as they were. `is_partial` is about what was
     /// heard and said, not about what the listener did not hear.
     pub(super) fn again(&mut self, teller: &Teller<'_>) -> (Vec<Value>, bool) {
-        let unfinished: Vec<String> =
-            self.newest.iter().filter(|(_, is_whole)| !is_whole).map(|(id, _)| id.clone()).collect();
-        let mut is_partial = self.has_gap || self.conversation.forgotten() > 0;
+        let mut is_partial = self.conversation.forgotten() > 0;
         let mut messages = Vec::new();
         for shared in self.conversation.items() {
             let id = lock(&shared).id.clone();
             if self.left_out.contains(&id) {
                 continue;
             }
-            match self.tell(&shared, unfinished.contains(&id), teller) {
+            match self.tell(&shared, teller) {
                 Told::As(item) => {
                     self.told.insert(id);
                     messages.push(item);
@@ -135,6 +141,11 @@ impl History {
             }
         }
         (messages, is_partial)
+    }
+
+    fn begin(&mut self, response: Option<&str>) {
+        self.response = response.map(str::to_owned);
+        self.newest.clear();
     }
 
     fn began(&mut self, id: &str) {
@@ -153,16 +164,15 @@ impl History {
         }
     }
 
-    fn tell(&self, shared: &SharedItem, is_unfinished: bool, teller: &Teller<'_>) -> Told {
+    fn tell(&self, shared: &SharedItem, teller: &Teller<'_>) -> Told {
         let item = lock(shared);
         let as_sent = self.sent.iter().rev().find(|(id, ..)| *id == item.id);
         if let Some((_, sent, _)) = as_sent {
             return Told::As(sent.clone());
         }
         match (item.kind.as_str(), item.role.as_deref()) {
-            ("message", Some("assistant")) => self.answer(&item, is_unfinished, teller),
+            ("message", Some("assistant")) => self.answer(&item, teller),
             ("message", Some(role)) => words_of(&item, role, teller),
-            ("function_call", _) if is_unfinished => Told::Nothing,
             ("function_call", _) => call(&item),
             ("function_call_output", _) => Told::As(json!({
                 "id": item.id, "type": "function_call_output", "call_id": item.call_id,
@@ -174,7 +184,7 @@ impl History {
         }
     }
 
-    fn answer(&self, item: &Item, is_unfinished: bool, teller: &Teller<'_>) -> Told {
+    fn answer(&self, item: &Item, teller: &Teller<'_>) -> Told {
         let heard = self.heard.get(&item.id);
         let spoken = heard.unwrap_or(&item.transcript);
         let kind = teller.dialect.assistant_content.0;
@@ -185,9 +195,9 @@ impl History {
             .collect();
         if parts.is_empty() {
             // Of what was cut at its very start, nothing was heard.
-            return if item.truncated_ms.is_some() || is_unfinished { Told::Nothing } else { Told::Lost };
+            return if item.truncated_ms.is_some() || is_incomplete(item) { Told::Nothing } else { Told::Lost };
         }
-        let is_cut = heard.is_some() || is_unfinished || item.status.as_deref() == Some("incomplete");
+        let is_cut = heard.is_some() || is_incomplete(item);
         let status = if is_cut { "incomplete" } else { "completed" };
         Told::As(json!({
             "id": item.id, "type": "message", "role": "assistant", "status": status, "content": parts,
@@ -241,6 +251,10 @@ fn call(item: &Item) -> Told {
     Told::As(json!({
         "id": item.id, "type": "function_call", "call_id": item.call_id, "name": item.name, "arguments": arguments,
     }))
+}
+
+fn is_incomplete(item: &Item) -> bool {
+    item.status.as_deref() == Some("incomplete")
 }
 
 fn incomplete(item: &Item) -> ItemFields {

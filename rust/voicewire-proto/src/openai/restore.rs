@@ -52,7 +52,8 @@ impl OpenAi {
         if !std::mem::replace(&mut self.ready, false) {
             return;
         }
-        let unfinished = self.history.unfinished();
+        // A call that was joined goes on without us.
+        let unfinished = if self.settings.joins_call { Vec::new() } else { self.history.unfinished() };
         self.asks_again = self.question();
         for fields in unfinished {
             let change = Some(Box::new(ItemChange::Told(Box::new(fields))));
