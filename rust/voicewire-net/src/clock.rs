@@ -1,7 +1,7 @@
 //! Timers that also work where nobody waits in the runtime: an event loop is told when to call again.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -12,7 +12,8 @@ use tokio::time::{Sleep, Timeout};
 /// When a turn is due, to the next 4 ms: that many timers of many sessions share one turn.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    slots: BTreeSet<u64>,
+    /// How many wait for each.
+    slots: BTreeMap<u64, u32>,
 }
 
 const SLOT_MS: u64 = 4;
@@ -32,7 +33,7 @@ pub(crate) fn noting(deadlines: &mut Deadlines, turn: impl FnOnce()) {
 impl Deadlines {
     /// The earliest.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.slots.first().map(|slot| epoch() + Duration::from_millis(slot * SLOT_MS))
+        self.slots.first_key_value().map(|(slot, _)| epoch() + Duration::from_millis(slot * SLOT_MS))
     }
 
     /// Forgets those before `now`.
@@ -43,9 +44,18 @@ impl Deadlines {
     }
 
     fn add(&mut self, at: Instant) {
-        // tokio's timers are up to 1 ms late: the turn must not come before them.
-        let ms = at.saturating_duration_since(epoch()).as_millis() as u64 + 2;
-        self.slots.insert(ms.div_ceil(SLOT_MS));
+        *self.slots.entry(slot(at)).or_default() += 1;
+    }
+
+    /// Takes back what `add` was told.
+    fn remove(&mut self, at: Instant) {
+        let slot = slot(at);
+        if let Some(count) = self.slots.get_mut(&slot) {
+            *count -= 1;
+            if *count == 0 {
+                self.slots.remove(&slot);
+            }
+        }
     }
 }
 
@@ -60,8 +70,14 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
     sleep_until(Instant::now() + duration)
 }
 
-/// Moves the end of a sleep.
+/// Moves the end of a sleep that was made here.
 pub(crate) fn reset(sleep: &mut Pin<Box<Sleep>>, deadline: Instant) {
+    let before = sleep.deadline().into_std();
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(deadlines) = noted {
+            deadlines.remove(before);
+        }
+    });
     note(deadline);
     sleep.as_mut().reset(deadline.into());
 }
@@ -83,6 +99,12 @@ fn note(deadline: Instant) {
             deadlines.add(deadline);
         }
     });
+}
+
+fn slot(at: Instant) -> u64 {
+    // tokio's timers are up to 1 ms late: the turn must not come before them.
+    let ms = at.saturating_duration_since(epoch()).as_millis() as u64 + 2;
+    ms.div_ceil(SLOT_MS)
 }
 
 fn epoch() -> Instant {
@@ -118,6 +140,18 @@ mod tests {
         deadlines.add(now + Duration::from_secs(1));
         deadlines.pass(now + Duration::from_millis(100));
         assert!(deadlines.next().unwrap() >= now + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_is_taken_back_is_waited_for_by_the_others_alone() {
+        let (mut deadlines, at) = (Deadlines::default(), Instant::now() + Duration::from_secs(1));
+        deadlines.add(at);
+        deadlines.add(at);
+        deadlines.remove(at);
+        assert!(deadlines.next().is_some());
+        deadlines.remove(at);
+        deadlines.remove(at);
+        assert_eq!(deadlines.next(), None);
     }
 
     #[test]

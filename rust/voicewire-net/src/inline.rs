@@ -169,7 +169,7 @@ impl Inline {
     /// Returns whether messages were taken in.
     fn run(&self, state: &mut State, asks_kernel: bool, first: impl FnOnce()) -> bool {
         let State { sessions, runtime, deadlines } = state;
-        let told = deadlines.next();
+        let (told, began) = (deadlines.next(), Instant::now());
         self.signal.turning.store(true, SeqCst);
         first();
         LEFT.set(Some(MESSAGES_PER_TURN));
@@ -184,7 +184,10 @@ impl Inline {
         });
         let took_messages = LEFT.take() != Some(MESSAGES_PER_TURN);
         Inbox::wake_all();
-        deadlines.pass(Instant::now());
+        if asks_kernel {
+            // What has come due since then has not been looked at.
+            deadlines.pass(began);
+        }
         self.signal.turning.store(false, SeqCst);
         let is_sooner = deadlines.next().is_some_and(|next| told.is_none_or(|told| next < told));
         if self.signal.due.load(SeqCst) || (is_sooner && !asks_kernel) {
@@ -273,21 +276,29 @@ pub(crate) fn has_taken_enough() -> bool {
     is_spent()
 }
 
-/// The runtime's epoll descriptor, which tokio does not tell: the one that watches a descriptor of ours. `folder` tells of
-/// all descriptors of the process.
+/// The runtime's epoll descriptor, which tokio does not tell: the one that begins to watch a descriptor of ours. `folder`
+/// tells of all descriptors of the process.
 fn epoll_of(runtime: &Runtime, folder: &Path) -> std::io::Result<RawFd> {
     let probe = WakeFd::new()?;
+    let probe = probe.descriptor()?;
+    // An older instance may still list a number that was somebody else's before.
+    let strangers = watchers(folder, probe.as_raw_fd())?;
     let _context = runtime.enter();
-    let probe = pipe::Receiver::from_owned_fd_unchecked(probe.descriptor()?)?;
-    let watched = probe.as_raw_fd();
+    let probe = pipe::Receiver::from_owned_fd_unchecked(probe)?;
+    let found = watchers(folder, probe.as_raw_fd())?.into_iter().find(|found| !strangers.contains(found));
+    found.ok_or_else(|| ErrorKind::Unsupported.into())
+}
+
+/// The epoll instances that watch a descriptor.
+fn watchers(folder: &Path, watched: RawFd) -> std::io::Result<Vec<RawFd>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(untold)? {
         let entry = entry?;
-        let is_ours = fs::read_to_string(entry.path()).is_ok_and(|told| watches(&told, watched));
-        if let (true, Some(descriptor)) = (is_ours, entry.file_name().to_str().and_then(|name| name.parse().ok())) {
-            return Ok(descriptor);
+        if fs::read_to_string(entry.path()).is_ok_and(|told| watches(&told, watched)) {
+            found.extend(entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()));
         }
     }
-    Err(ErrorKind::Unsupported.into())
+    Ok(found)
 }
 
 /// What keeps a system from telling is one thing, a process without descriptors another.

@@ -31,7 +31,7 @@ pub(crate) struct Link {
     /// Whether our close frame is on its way: nothing may follow it.
     pub(crate) said_goodbye: bool,
     pub(crate) paused_since: Option<Instant>,
-    /// Bytes of the messages received, as they were on the wire; fewer than were where a message came in pieces.
+    /// The fewest bytes that the messages received had on the wire.
     consumed: u64,
     /// Bytes fed since the socket last had taken everything.
     fed: usize,
@@ -200,14 +200,15 @@ impl Link {
     }
 }
 
-/// Bytes of a server's frame with that payload (RFC 6455, section 5.2), in the shortest form.
+/// The fewest bytes that a message of a server takes on the wire (RFC 6455, section 5.2): in one frame, or in two of which
+/// the second has a shorter header. Never too many: bytes that tungstenite holds would not be looked at.
 fn wire_length(payload: usize) -> u64 {
-    let header = match payload {
+    let headers = match payload {
         0..126 => 2,
         126..65_536 => 4,
-        _ => 10,
+        _ => 6,
     };
-    payload as u64 + header
+    payload as u64 + headers
 }
 
 /// Bytes fed before the socket has to take some.

@@ -56,6 +56,16 @@ impl Driver {
         ConnectError::new(ConnectErrorKind::Timeout, message)
     }
 
+    async fn flush(&mut self, link: &mut Link) -> Result<(), ConnectFailure> {
+        match link.websocket.flush().await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let end = self.broken(link, error).await;
+                Err(ConnectFailure::Closed { code: end.code, reason: end.reason })
+            }
+        }
+    }
+
     /// Reads until the service has greeted us or turned us away.
     async fn greeting(&mut self, link: &mut Link) -> Result<(), ConnectFailure> {
         self.protocol.start(Instant::now());
@@ -63,10 +73,7 @@ impl Driver {
         // Services to which the client speaks first.
         self.transmit(link);
         if link.flushing {
-            if let Err(error) = link.websocket.flush().await {
-                let end = self.broken(link, error).await;
-                return Err(ConnectFailure::Closed { code: end.code, reason: end.reason });
-            }
+            self.flush(link).await?;
         }
         let bytes_before = self.shared.stats.bytes_in.get();
         while !self.protocol.is_ready() {
@@ -76,7 +83,14 @@ impl Driver {
                     let (code, reason) = close_words(frame, &self.secrets);
                     return Err(closed(code, &reason));
                 }
-                Some(Ok(message)) => self.received(link, message),
+                Some(Ok(message)) => {
+                    let is_ping = message.is_ping();
+                    self.received(link, message);
+                    if is_ping {
+                        // tungstenite has queued the answer.
+                        self.flush(link).await?;
+                    }
+                }
                 Some(Err(error)) => {
                     let end = self.broken(link, error).await;
                     return Err(closed(end.code, &end.reason));
