@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
 from voicewire.devices.backend import Stream
+from voicewire.exceptions import DeviceError
 
 __all__ = ["open_in_thread"]
 
@@ -45,7 +47,7 @@ class _Opening:
             is_abandoned = self._is_abandoned
         # Here and not on the loop, which may be closed by now.
         if is_abandoned:
-            stream.close()
+            _close(stream)
         return stream
 
     def abandon(self) -> None:
@@ -53,4 +55,10 @@ class _Opening:
             self._is_abandoned = True
             stream = self._stream
         if stream is not None:
-            threading.Thread(target=stream.close, name="voicewire-close").start()
+            threading.Thread(target=_close, args=(stream,), name="voicewire-close").start()
+
+
+def _close(stream: Stream) -> None:
+    # Who was to be told of an error has left.
+    with contextlib.suppress(DeviceError):
+        stream.close()

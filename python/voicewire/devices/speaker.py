@@ -107,11 +107,17 @@ class Speaker:
         return self
 
     async def stop(self) -> None:
-        """Close the device and forget what waits. Idempotent."""
+        """Close the device and forget what waits. Idempotent.
+
+        Raises:
+            DeviceError: The device failed at the end; it is closed all the same.
+        """
         stream, self._stream = self._stream, None
-        if stream is not None:
-            await asyncio.to_thread(stream.close)
-        self.flush()
+        try:
+            if stream is not None:
+                await asyncio.to_thread(stream.close)
+        finally:
+            self.flush()
 
     async def __aenter__(self) -> Self:
         return await self.start()
