@@ -79,18 +79,35 @@ class FakeBackend:
         return self.streams[-1]
 
 
+class HeldBackend(FakeBackend):
+    """Devices whose opening takes until ``may_open`` is set; ``is_opening`` tells that one is under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_opening = threading.Event()
+        self.may_open = threading.Event()
+
+    def _open(self, call: Any, end: End, **options: Any) -> FakeStream:
+        stream = super()._open(call, end, **options)
+        self.is_opening.set()
+        assert self.may_open.wait(LONGEST_CALLBACK_S), "the test forgot that a device is opening"
+        return stream
+
+
 class FakeStream:
     def __init__(self, call: Any, end: End, latency_ms: float) -> None:
         self._call = call
         self.end = end
         self.latency_ms = latency_ms
         self.is_running = False
+        self.is_closed = threading.Event()
 
     def start(self) -> None:
         self.is_running = True
 
     def close(self) -> None:
         self.is_running = False
+        self.is_closed.set()
 
     def call(self, samples: Any, flag: bool) -> None:
         assert self.is_running

@@ -106,7 +106,7 @@ def _check(options: argparse.Namespace, outputs: list[Path]) -> None:
     for name, most in _MOST.items():
         value = getattr(options, name)
         if not 0 < value <= most:
-            raise BadInput(f"{name} not within 0..{most:,}: {value}")
+            raise BadInput(f"{name} not above 0 and at most {most:,}: {value}")
     if options.tls and (options.url or not (options.model or "sim/").startswith("sim/")):
         raise BadInput("--tls is for the built-in simulator; the address of --url tells for others")
     for output in outputs:
@@ -145,7 +145,8 @@ def _show(found: dict[str, Any], outputs: list[Path], *, as_json: bool) -> None:
         return
     written = ", ".join(map(str, outputs))
     interrupted = "interrupted; " if found["interrupted"] else ""
-    caption = f"{interrupted}measured for {found['measured_s']:.1f} s" + (f"; written to {written}" if written else "")
+    caption = f"{interrupted}measured for {found['measured_s']:.1f} s, driver {found['driver']}"
+    caption += f"; written to {written}" if written else ""
     open_display().table(rows(found), caption)
     for line in histogram(found):
         print(line)

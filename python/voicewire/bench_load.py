@@ -13,6 +13,7 @@ from voicewire.bench_session import BenchSession, Tally
 from voicewire.bench_uplink import room, speak
 from voicewire.distribution import Distribution
 from voicewire.footprint import Clocks, resident_kib
+from voicewire.process import Driver, driver_for
 
 __all__ = ["Load", "LoadOptions", "Measured", "Tick"]
 
@@ -63,6 +64,7 @@ class Measured:
         rss_end_kib: Memory when it ended.
         timeline: Its course.
         is_interrupted: Whether it was stopped before its time.
+        driver: What ran the sessions.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -76,6 +78,7 @@ class Measured:
     rss_end_kib: float | None = None
     timeline: list[Tick] = field(default_factory=list)
     is_interrupted: bool = False
+    driver: Driver = "thread"
 
 
 class Load:
@@ -118,6 +121,8 @@ class Load:
 
     async def _open_all(self) -> None:
         await self._open()
+        # Not before: the environment, which may choose it, is read with the first connect.
+        self._measured.driver = driver_for(asyncio.get_running_loop())
         self._measured.rss_first_kib = resident_kib()
         opening: set[asyncio.Task[None]] = set()
         begin = asyncio.get_running_loop().time()

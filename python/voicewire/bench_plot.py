@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from voicewire.bench_result import measured_path
 from voicewire.cli import BadInput
 
 __all__ = ["SUFFIXES", "draw", "require_matplotlib"]
@@ -38,7 +39,7 @@ def _draw_latency(axes: Any, found: dict[str, Any]) -> None:
     edges = [edge for edge, _ in found["histogram"]]
     total = sum(count for _, count in found["histogram"]) or 1
     shares = [100 * count / total for _, count in found["histogram"]]
-    axes.set(xlabel="added latency, ms", ylabel="% of audio events", title="I/O thread to handler")
+    axes.set(xlabel="added latency, ms", ylabel="% of audio events", title=measured_path(found))
     if not edges:
         return
     widths = [edge * (_STEP - 1) for edge in edges]

@@ -9,7 +9,7 @@ from typing import Any
 
 from voicewire.bench_load import Measured
 
-__all__ = ["histogram", "result", "rows"]
+__all__ = ["histogram", "measured_path", "result", "rows"]
 
 Result = dict[str, Any]
 
@@ -30,6 +30,7 @@ def result(measured: Measured, asked: dict[str, Any], simulator_cpu_s: float | N
         "lost": tally.lost,
         "silent": measured.silent,
         "interrupted": measured.is_interrupted,
+        "driver": measured.driver,
         "measured_s": round(measured.cost.wall_s, 3),
         **_traffic(measured),
         **_cpu(measured),
@@ -109,7 +110,7 @@ def rows(found: Result) -> list[tuple[str, str, str]]:
     """Names, values and notes of the table."""
     return [
         ("sessions", f"{found['opened']:,} of {found['sessions']:,}", _broken(found)),
-        ("added latency", _ms(found["p50_ms"]), f"p90 {_ms(found['p90_ms'])}, {_tail(found)}; I/O thread to handler"),
+        ("added latency", _ms(found["p50_ms"]), f"p90 {_ms(found['p90_ms'])}, {_tail(found)}; {measured_path(found)}"),
         ("connect", *_spread(found["connect_ms"])),
         ("first audio", *_spread(found["first_audio_ms"])),
         ("CPU", _share(found, "cpu_s"), f"loop thread {_share(found, 'loop_cpu_s')}; all cores are more than 100 %"),
@@ -119,6 +120,11 @@ def rows(found: Result) -> list[tuple[str, str, str]]:
         ("sent", f"{found['uplink_chunks']:,}", f"chunks of 20 ms; {found['uplink_missed']:,} missed"),
         ("traffic", f"{found['bytes_in'] / 1e6:.1f} MB", f"in; {found['bytes_out'] / 1e6:.1f} MB out"),
     ]
+
+
+def measured_path(found: Result) -> str:
+    """Between which points added latency was measured: inline there is no I/O thread."""
+    return "I/O thread to handler" if found["driver"] == "thread" else "read to handler"
 
 
 def histogram(found: Result) -> list[str]:

@@ -22,7 +22,7 @@ class Tally:
     """What came, of all sessions together; counted while ``is_counting``.
 
     Attributes:
-        delay: Milliseconds from the I/O thread's receipt of audio until the handler has it.
+        delay: Milliseconds from the receipt of audio, by the I/O thread or inline, until the handler has it.
         connect: Milliseconds until a session was ready.
         first_audio: Milliseconds from the first request until its first audio.
         audio_events: Pieces of audio.

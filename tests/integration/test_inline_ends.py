@@ -125,10 +125,13 @@ def test_a_client_that_outlives_its_loop_is_closed_by_disconnect_and_connects_on
                 return client.state
 
         asyncio.run(leave())
+        gc.collect()
+        held, is_gone = client.state, apart.connection(0).gone.is_set()
         client.disconnect().result()
         apart.run(apart.connection(0).gone.wait())
         states = [client.state, asyncio.run(use()), client.state]
 
+    assert (held, is_gone) == ("open", False)
     assert states == ["closed", "open", "closed"]
 
 

@@ -14,6 +14,7 @@ from voicewire.devices import FileBackend, Microphone, Speaker
 from voicewire.voice_report import TurnLatency
 
 RATE = 24_000
+FULL = Path("/dev/full")
 SPEECH = (9000 * np.sin(np.arange(RATE) / 10)).astype(np.int16)
 LONG_ANSWER = "A long answer, which goes on and on, until somebody speaks over it, as people do when they are bored."
 VAD = {"turn_detection": vw.ServerVAD(), "input_transcription": True}
@@ -333,6 +334,18 @@ async def test_a_microphone_that_fails_ends_the_call(client: vw.RealtimeClient) 
     async with client:
         with pytest.raises(vw.DeviceError, match="unplugged"):
             await soon(client.run_voice(failing(), Collector()))
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no file that is always full")
+async def test_a_speaker_whose_file_cannot_be_written_ends_the_call(simulator: vw.Simulator, tmp_path: Path) -> None:
+    vw.audio.write_wav(tmp_path / "in.wav", SPEECH, RATE)
+    backend = FileBackend(tmp_path / "in.wav", FULL)
+    client = vw.RealtimeClient("openai/gpt-realtime", url=simulator.url, api_key="k")
+
+    with pytest.raises(vw.DeviceError, match="No space left on device"):
+        await soon(client.run_voice(Microphone(backend=backend), Speaker(backend=backend)))
+
+    assert client.state == "closed"
 
 
 async def test_a_cancelled_call_leaves_the_session_open(client: vw.RealtimeClient) -> None:

@@ -23,18 +23,18 @@ IS_WINDOWS = sys.platform == "win32"
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OPENAI_API_KEY": "sk-must-not-be-used"}
+def environment(**settings: str) -> dict[str, str]:
+    return {**os.environ, "OPENAI_API_KEY": "sk-must-not-be-used", **settings}
 
 
-def bench(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: object, folder: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         cwd=folder,
-        env=environment(),
+        env=environment(**settings),
         check=False,
     )
 
@@ -48,11 +48,11 @@ def assert_refused(ended: subprocess.CompletedProcess[str], code: int, part: str
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["-n", "0"], "sessions not within"),
+        (["-n", "0"], "sessions not above 0 and at most 50,000: 0"),
         (["-n", "many"], "many"),
-        (["--seconds", "0"], "seconds not within"),
-        (["--seconds", "nan"], "seconds not within"),
-        (["--ramp", "-1"], "ramp not within"),
+        (["--seconds", "0"], "seconds not above 0 and at most 86,400"),
+        (["--seconds", "nan"], "seconds not above 0 and at most 86,400"),
+        (["--ramp", "-1"], "ramp not above 0"),
         (["-o", "result.txt"], "result.txt"),
         (["-o", "none/result.json"], "folder of the output does not exist: none"),
         (["-o", "."], "output is a folder"),
@@ -87,6 +87,7 @@ def test_json_is_one_object_with_everything_in_it(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "result.json").read_text()) == found
     assert (found["sessions"], found["opened"], found["failed"], found["lost"], found["silent"]) == (3, 3, 0, 0, 0)
     assert (found["simulated"], found["tls"], found["uplink"], found["interrupted"]) == (True, False, True, False)
+    assert found["driver"] == (os.environ.get("VOICEWIRE_DRIVER") or "thread")
     assert found["errors"] == {}
     for name in ("events", "audio_events", "uplink_chunks", "bytes_in", "bytes_out", "cpu_s", "loop_cpu_s", "rss_kib"):
         assert found[name] > 0, name
@@ -105,6 +106,16 @@ def test_people_get_a_table_and_a_histogram_and_progress_on_stderr(tmp_path: Pat
         assert part in ended.stdout
     assert "no key, no cost" in ended.stderr
     assert "measuring 100 %" in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the inline driver runs on Linux alone")
+def test_an_inline_driver_is_told_in_both_forms(tmp_path: Path) -> None:
+    ended = bench(*SHORT, "-o", "result.json", folder=tmp_path, VOICEWIRE_DRIVER="inline")
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((tmp_path / "result.json").read_text())["driver"] == "inline"
+    assert "driver inline" in ended.stdout
 
 
 @pytest.mark.slow
@@ -184,6 +195,14 @@ def test_nothing_measured_can_be_told_as_well() -> None:
     assert found["p99_ms"] is None
     assert bench_result.histogram(found) == []
     assert ("added latency", "unknown") in {row[:2] for row in bench_result.rows(found)}
+
+
+@pytest.mark.parametrize(("driver", "path"), [("thread", "I/O thread to handler"), ("inline", "read to handler")])
+def test_added_latency_is_told_from_where_the_driver_reads(driver: Any, path: str) -> None:
+    found = bench_result.result(Measured(driver=driver), {"model": "sim/bench", "sessions": 1}, None)
+
+    notes = {name: note for name, _, note in bench_result.rows(found)}
+    assert notes["added latency"].endswith(f"; {path}")
 
 
 def test_late_growth_leaves_the_first_half_out() -> None:

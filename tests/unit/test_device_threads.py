@@ -5,10 +5,11 @@ import itertools
 import logging
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.fake_devices import FakeBackend
+from tests.fake_devices import FakeBackend, HeldBackend
 
 from voicewire.devices import Microphone, Speaker
 
@@ -151,3 +152,57 @@ async def test_playing_and_flushing_beside_the_device_loses_and_doubles_nothing(
     assert all(heard_of <= counts[number] <= received for number, received, heard_of in items)
     # A block that was under way at a flush sounds, and does not count.
     assert sum(counts[number] - heard_of for number, _, heard_of in items) <= 37 * speaker.clock.generation
+
+
+@pytest.mark.parametrize("kind", [Microphone, Speaker])
+async def test_a_start_that_is_cancelled_closes_the_device_that_it_was_opening(
+    kind: type[Microphone] | type[Speaker],
+) -> None:
+    backend = HeldBackend()
+    device = kind(backend=backend)
+    starting = asyncio.create_task(device.start())
+    await asyncio.to_thread(backend.is_opening.wait, 5)
+
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await device.stop()
+    backend.may_open.set()
+
+    assert await asyncio.to_thread(backend.streams[0].is_closed.wait, 5)
+    assert not device.is_open
+
+
+@pytest.mark.parametrize("kind", [Microphone, Speaker])
+async def test_a_start_that_is_cancelled_as_its_device_opened_closes_it(
+    kind: type[Microphone] | type[Speaker],
+) -> None:
+    backend = HeldBackend()
+    backend.may_open.set()
+    pool = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(pool)
+    starting = asyncio.create_task(kind(backend=backend).start())
+    await asyncio.sleep(0)
+
+    # Behind the opening in the same thread: it is over, and the loop was not told yet.
+    pool.submit(int).result(5)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert await asyncio.to_thread(backend.streams[0].is_closed.wait, 5)
+
+
+@pytest.mark.parametrize("kind", [Microphone, Speaker])
+async def test_a_device_starts_again_after_a_start_that_was_cancelled(kind: type[Microphone] | type[Speaker]) -> None:
+    backend = HeldBackend()
+    device = kind(backend=backend)
+    starting = asyncio.create_task(device.start())
+    await asyncio.to_thread(backend.is_opening.wait, 5)
+    starting.cancel()
+    backend.may_open.set()
+    await asyncio.to_thread(backend.streams[0].is_closed.wait, 5)
+
+    async with device:
+        assert device.is_open
+        assert backend.streams[-1].is_running

@@ -72,7 +72,7 @@ class Stream(Protocol):
         """Begin to call back."""
 
     def close(self) -> None:
-        """End, once no callback runs any more. Idempotent."""
+        """End, once no callback runs any more; may raise ``DeviceError``, and has ended all the same. Idempotent."""
 
 
 class Backend(Protocol):

@@ -71,10 +71,10 @@ class FileBackend:
             at += chunk
             return at < len(samples)
 
-        return _Ticker(chunk / sample_rate, tick, lambda: end(None), lambda: None)
+        return _Ticker(chunk / sample_rate, tick, end, lambda: None)
 
     def open_output(self, device: int | None, sample_rate: int, latency: Latency, fill: Fill, end: End) -> _Ticker:
-        """Begin the file.
+        """Begin the file; one that cannot be written any more ends the stream, or fails as it is closed.
 
         Raises:
             OSError: It cannot be written.
@@ -97,19 +97,26 @@ class FileBackend:
             file.writeframesraw(block.astype("<i2", copy=False).tobytes())
             return True
 
-        return _Ticker(len(block) / sample_rate, tick, lambda: None, close)
+        return _Ticker(len(block) / sample_rate, tick, end, close, self._speaker)
 
 
 class _Ticker:
-    """A thread that calls at an absolute schedule until it is told to stop."""
+    """A thread that calls at an absolute schedule until it is told to stop, or has no more to do, or fails."""
 
     def __init__(
-        self, period: float, tick: Callable[[], bool], over: Callable[[], None], close: Callable[[], None]
+        self,
+        period: float,
+        tick: Callable[[], bool],
+        end: End,
+        close: Callable[[], None],
+        written: str | os.PathLike[str] | None = None,
     ) -> None:
         self._period = period
         self._tick = tick
-        self._over = over
+        self._end = end
         self._close: Callable[[], None] | None = close
+        self._written = written
+        self._has_failed = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="voicewire-file", daemon=True)
 
@@ -125,8 +132,13 @@ class _Ticker:
         with contextlib.suppress(RuntimeError):  # it was never started
             self._thread.join()
         close, self._close = self._close, None
-        if close is not None:
-            close()
+        try:
+            if close is not None:
+                close()
+        except OSError as error:
+            # What made it fail was told at once, and fails again here.
+            if not self._has_failed:
+                raise self._failure(error) from error
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -135,8 +147,20 @@ class _Ticker:
             due += self._period
             if self._stop.wait(max(0.0, due - time.monotonic())):
                 return
-            goes_on = self._tick()
-        self._over()
+            try:
+                goes_on = self._tick()
+            except OSError as error:
+                self._has_failed = True
+                self._end(self._failure(error))
+                return
+        self._end(None)
+
+    def _failure(self, error: OSError) -> DeviceError:
+        # Not the advice of its reason: nobody is to plug in a file.
+        why = f"{os.fspath(self._written or '')}: {error.strerror or error}"
+        failure = DeviceError(f"the speaker's file cannot be written, choose another one: {why}", reason="no_device")
+        failure.__cause__ = error
+        return failure
 
 
 def _path(field: str, path: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from voicewire import parse
 from voicewire.devices.backend import Backend, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter, call_soon
+from voicewire.devices.opening import open_in_thread
 from voicewire.exceptions import DeviceError
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Microphone:
     async def start(self) -> Self:
         """Open the device and begin to record; returns the microphone. Does nothing where it runs.
 
+        Cancelled, it closes the device as soon as it has opened.
+
         Raises:
             DeviceError: It cannot be opened; ``reason`` and text tell what to do.
             ConfigError: No device or more than one fits ``device``; it lists them.
@@ -85,8 +88,7 @@ class Microphone:
             self._loop = asyncio.get_running_loop()
             self._arrived.clear()
             self._is_over, self._error = False, None
-            # Opening a device may take a good part of a second.
-            self._stream = await asyncio.to_thread(self._open)
+            self._stream = await open_in_thread(self._open)
         return self
 
     async def stop(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from voicewire import parse
 from voicewire.devices.backend import Backend, Latency, Stream, default_backend, open_stream
 from voicewire.devices.level import Meter
+from voicewire.devices.opening import open_in_thread
 from voicewire.exceptions import DeviceError
 from voicewire.playback import PlaybackClock
 
@@ -92,6 +93,8 @@ class Speaker:
     async def start(self) -> Self:
         """Open the device and begin to play; returns the speaker. Does nothing where it runs.
 
+        Cancelled, it closes the device as soon as it has opened.
+
         Raises:
             DeviceError: It cannot be opened; ``reason`` and text tell what to do.
             ConfigError: No device or more than one fits ``device``; it lists them.
@@ -99,17 +102,22 @@ class Speaker:
         if self._stream is None:
             self._loop = asyncio.get_running_loop()
             self._error = None
-            # Opening a device may take a good part of a second.
-            self._stream = await asyncio.to_thread(self._open)
+            self._stream = await open_in_thread(self._open)
             self._clock.latency_ms = self._stream.latency_ms
         return self
 
     async def stop(self) -> None:
-        """Close the device and forget what waits. Idempotent."""
+        """Close the device and forget what waits. Idempotent.
+
+        Raises:
+            DeviceError: The device failed at the end; it is closed all the same.
+        """
         stream, self._stream = self._stream, None
-        if stream is not None:
-            await asyncio.to_thread(stream.close)
-        self.flush()
+        try:
+            if stream is not None:
+                await asyncio.to_thread(stream.close)
+        finally:
+            self.flush()
 
     async def __aenter__(self) -> Self:
         return await self.start()
