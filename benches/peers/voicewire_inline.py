@@ -7,11 +7,6 @@ from voicewire_handlers import HandlersPeer
 
 import voicewire as vw
 
-
-class InlinePeer(HandlersPeer):
-    """The same client behind ``driver="inline"``."""
-
-
 if __name__ == "__main__":
     vw.configure(driver="inline")
-    main(InlinePeer)
+    main(HandlersPeer)

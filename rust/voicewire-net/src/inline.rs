@@ -134,7 +134,7 @@ impl Inline {
         let State { sessions, runtime, .. } = &mut *state;
         let _context = runtime.enter();
         sessions.clear();
-        drop(std::mem::take(&mut *self.jobs.lock().unwrap_or_else(PoisonError::into_inner)));
+        drop(std::mem::take(&mut *self.jobs()));
     }
 
     /// In a forked child: never touches again what the two processes share, an end of the process included. To close a
@@ -145,7 +145,7 @@ impl Inline {
     }
 
     pub(crate) fn spawn(&self, job: Job) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+        self.jobs().push(job);
         self.waker.wake_by_ref();
     }
 
@@ -200,7 +200,7 @@ impl Inline {
         let mut cx = Context::from_waker(&self.waker);
         for _ in 0..ROUNDS {
             self.signal.due.store(false, SeqCst);
-            sessions.extend(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).drain(..).map(Sharing));
+            sessions.extend(self.jobs().drain(..).map(Sharing));
             while let Poll::Ready(Some(())) = sessions.poll_next_unpin(&mut cx) {}
             if !self.signal.due.load(SeqCst) || LEFT.get() == Some(0) {
                 break;
@@ -210,6 +210,10 @@ impl Inline {
 
     fn is_forsaken(&self) -> bool {
         self.forsaken.load(SeqCst)
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
